@@ -1,0 +1,29 @@
+// swift-tools-version: 6.2
+// Targets stand in dependency order. The module graph is the threat model: `Attacks` reaches no target that holds private text.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", swiftSettings: settings)
+}
+
+let package = Package(
+  name: "fedsea-audit",
+  dependencies: [],
+  targets: [
+    module("Diagnostics"),
+    module("Kernels"),
+    module("SplitLearning", ["Diagnostics"]),
+    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+  ]
+)

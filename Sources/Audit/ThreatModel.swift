@@ -1,0 +1,42 @@
+/// Who attacks, what they see, and what they know before they look.
+package struct ThreatModel: Sendable, Hashable, Codable {
+  package enum Role: String, Sendable, Codable, CaseIterable {
+    case honestButCuriousServer = "honest-but-curious-server"
+    case colludingClient = "colluding-client"
+    case coTenant = "co-tenant"
+  }
+
+  /// Knowledge levels, weakest first.
+  package enum Knowledge: String, Sendable, Codable, CaseIterable, Comparable {
+    /// Black box: neither weights of A nor queries.
+    case k0 = "K0"
+    /// Base weights of A and C; the victim's adapters are unknown.
+    case k1 = "K1"
+    /// Exact weights of A (and C).
+    case k2 = "K2"
+    /// K2, labelled pairs from a colluding client, and the noise law with its parameter.
+    case k3 = "K3"
+
+    package static func < (a: Knowledge, b: Knowledge) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  package var role: Role
+  package var knowledge: Knowledge
+  package var channels: [Channel]
+  /// The public text the attacker may learn from: a dataset name, or nil.
+  package var auxiliary: String?
+
+  package init(role: Role, knowledge: Knowledge, channels: [Channel], auxiliary: String? = nil) {
+    (self.role, self.knowledge, self.channels, self.auxiliary) = (role, knowledge, channels, auxiliary)
+  }
+}
+
+/// A kind of message or state that an adversary of a split LLaMA can observe. The raw value is its path in view.h5.
+package enum Channel: String, Sendable, Codable, CaseIterable, CodingKeyRepresentable {
+  /// h̃_A, what the client sends at the input cut (O1, O2): [N, C].
+  case inputHiddenStates = "input_cut/hidden_states"
+  /// h_B, what the server sends back at the output cut (O7): [N, C].
+  case outputHiddenStates = "output_cut/hidden_states"
+  /// Document lengths and positions (O6).
+  case lengths = "metadata/lengths"
+}
