@@ -19,10 +19,13 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "fedsea-audit",
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+  ],
   targets: [
     module("Diagnostics"),
     module("Kernels"),
+    module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     module("SplitLearning", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
   ]
