@@ -32,8 +32,8 @@ let package = Package(
     module("Kernels", ["CKernels", "Diagnostics"]),
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
-    module("SplitLearning", ["Diagnostics", "Kernels", "Llama"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
     module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
-    module("Attacks", ["Diagnostics", "Kernels", "Llama", "SplitLearning", "Audit"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
   ]
 )

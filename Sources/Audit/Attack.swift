@@ -1,4 +1,4 @@
-package import Kernels
+import Kernels
 package import Llama
 
 /// What a method is, for `list`, for validation and for the report.
