@@ -3,7 +3,7 @@
 Usage: generate_tiny.py [OUT_DIR]        (default: the folder of this script; needs torch, transformers, safetensors)
 
 Every folder holds config.json, the weights as safetensors, and expected.safetensors; README.md beside this script lists
-names and shapes. The same versions of torch and transformers write the same bytes again.
+names and shapes. The results must agree with exact.py before they are written. The same versions of torch and transformers write the same bytes again.
 """
 import json
 import sys
@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 from transformers import Qwen2Config, Qwen2ForCausalLM
+
+import exact
 
 LENGTHS = (7, 19, 33)  # one ragged batch of three sequences, packed without padding
 EMBEDDING, PROJECTION = 0.5, 0.2  # standard deviations: large enough that attention and MLP both move the state
@@ -105,9 +107,8 @@ def run(model, ids):
   return {"hidden_states": torch.stack(states), "logits": logits, **caught}
 
 
-def expect(model, ids):
-  """All sequences, packed: the tensors of expected.safetensors."""
-  runs = [run(model, sequence) for sequence in ids]
+def pack(runs):
+  """What `run` gives for each sequence → the tensors of expected.safetensors."""
   out = {name: torch.cat([r[name] for r in runs]) for name in ("logits", "q", "k", "v")}
   out["hidden_states"] = torch.cat([r["hidden_states"] for r in runs], dim=1)
   out.update({f"attention.{i}": r["attention"] for i, r in enumerate(runs)})
@@ -130,9 +131,10 @@ def generate(name, config, folder):
   # From here on only what was written counts.
   model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
   ids = [torch.randint(0, config["vocab_size"], (length,), generator=generator) for length in LENGTHS]
-  expected = expect(model, ids)
-  # Norms and softmax of transformers stay in float32 here, so this bounds the rounding of the matrix products only.
-  exact = expect(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval(), ids)
+  expected = pack([run(model, sequence) for sequence in ids])
+  twin = pack([exact.forward(model, sequence, ATTENTION_BLOCK) for sequence in ids])
+  error = max((expected[k] - twin[k]).abs().max().item() for k in expected)
+  assert error < 5e-5, f"{name}: transformers and the float64 formulas differ by {error}"
   expected |= {
     "token_ids": torch.cat(ids), "offsets": torch.tensor([0, *torch.tensor(LENGTHS).cumsum(0).tolist()]),
     "attention_block": torch.tensor([ATTENTION_BLOCK]),
@@ -141,10 +143,9 @@ def generate(name, config, folder):
   size = sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(("model", "config")))
   assert size < 250_000, f"{name}: {size} bytes"
   rms = expected["hidden_states"].pow(2).mean((1, 2)).sqrt()
-  error = max((expected[k] - exact[k]).abs().max().item() for k in ("hidden_states", "logits"))
   print(f"{name}: checkpoint {size} B, expected {(folder / 'expected.safetensors').stat().st_size} B, "
         f"state RMS {[round(x, 2) for x in rms.tolist()]}, logits' deviation {expected['logits'].std():.2f}, "
-        f"float32 against float64 products {error:.1e}")
+        f"largest difference from float64 {error:.1e}")
 
 
 if __name__ == "__main__":
