@@ -28,5 +28,6 @@ let package = Package(
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     module("SplitLearning", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
   ]
 )
