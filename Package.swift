@@ -28,8 +28,8 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
-      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
-    module("Kernels", ["CKernels", "Diagnostics"]),
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: ["dnnl", "openblas", "gomp", "m"].map { .linkedLibrary($0) }),
+    module("Kernels", ["CKernels", "COneDNN", "COpenBLAS", "Diagnostics"]),
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
     module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
