@@ -23,7 +23,13 @@ let package = Package(
   targets: [
     module("Diagnostics"),
     module("Kernels"),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    module("HDF5", ["CHDF5", "Diagnostics"]),
+    module("PrivateText", ["Diagnostics", "HDF5"]),
     module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module("Audit", ["Diagnostics", "HDF5", "Kernels", "SplitLearning"]),
+    tests("HDF5", ["CHDF5", "Diagnostics", "HDF5"]),
+    tests("PrivateText", ["Diagnostics", "HDF5", "PrivateText"]),
+    tests("AuditFiles", ["Audit", "Diagnostics", "HDF5", "Kernels", "SplitLearning"]),
   ]
 )
