@@ -1,5 +1,6 @@
 import CHDF5
 import Diagnostics
+import Foundation
 
 /// A dataset open for reading: a column [N] or a matrix [N, C] of numbers or strings.
 package final class HDF5Dataset: HDF5Object {
@@ -67,12 +68,15 @@ package final class HDF5Dataset: HDF5Object {
     }
   }
 
-  /// Traps if `range` is not inside `0..<rows`; throws `.invalidData` for more than 64 GiB at once.
+  /// Traps if `range` is not inside `0..<rows`; throws `.invalidData` for more than half of the machine's memory: deflate can
+  /// make a small file promise a thousand times its size.
   private func numbers<Number: BitwiseCopyable>(_ range: Range<Int>?, zero: Number, _ type: () -> hid_t) throws -> [Number] {
     let range = range ?? 0..<rows
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
     let count = range.count * columns
-    guard count <= (64 << 30) / MemoryLayout<Number>.stride else { throw invalid("\(count) values are more than fit in memory") }
+    guard count <= Int(clamping: ProcessInfo.processInfo.physicalMemory / 2) / MemoryLayout<Number>.stride else {
+      throw invalid("\(count) values would fill more than half of the memory", hint: "read fewer documents at once")
+    }
     if count == 0 { return [] }
     let space = try Handle(.space, "cannot select rows", at: location) { H5Dget_space(handle.id) }
     let width = hsize_t(columns)

@@ -114,8 +114,7 @@ package final class HDF5File {
   }
 }
 
-/// Closing a file closes all that is open in it; no lock is insisted on where the file system has none; chunks pass without a cache, since
-/// `RowAppender` writes and the readers read whole chunks.
+/// Closing a file closes all that is open in it; no lock is insisted on where the file system has none.
 private func accessProperties(at path: String) throws -> Handle {
   let access = try Handle(.properties, "cannot make file properties", at: path, .internalError) { H5Pcreate(fedsea_h5_file_access_class()) }
   try Library.call("cannot set file properties", at: path, .internalError) { () -> herr_t in

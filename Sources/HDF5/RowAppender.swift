@@ -102,13 +102,9 @@ private func createExtendable(
     if deflate > 0, H5Pset_shuffle(properties.id) < 0 || H5Pset_deflate(properties.id, UInt32(deflate)) < 0 { return -1 }
     return H5Pset_fletcher32(properties.id)
   }
-  let access = try Handle(.properties, "cannot make dataset properties", at: location, .internalError) {
-    H5Pcreate(fedsea_h5_dataset_access_class())
-  }
-  // Strings come a few at a time and want the default cache of chunks; numbers come in whole chunks and want none.
   let links = try group.linkProperties()
   return try Handle(.dataset, "cannot create the dataset", at: location, .inputOutput) {
-    H5Dcreate2(group.handle.id, name, type.id, space.id, links.id, properties.id, access.id)
+    H5Dcreate2(group.handle.id, name, type.id, space.id, links.id, properties.id, fedsea_h5_default())
   }
 }
 
