@@ -36,9 +36,9 @@ static inline int fedsea_h5_is_standard_integer(hid_t type) {
   return 0;
 }
 
-// memfd_create is declared only under _GNU_SOURCE, which Swift's importer does not set: an anonymous file in memory.
+// An anonymous file in memory; memfd_create is declared only under _GNU_SOURCE, which Swift's importer does not set.
 extern int memfd_create(const char *name, unsigned flags);
-static inline int fedsea_memory_file(void) { return memfd_create("discarded", 0); }
+static inline int fedsea_memory_file(void) { return memfd_create("discarded", 1 /* MFD_CLOEXEC */); }
 
 // IEEE 754 binary16, which HDF5 1.10 has no name for: 1 sign, 5 exponent, 10 fraction bits, bias 15. The caller closes it.
 static inline hid_t fedsea_h5_make_f16(void) {

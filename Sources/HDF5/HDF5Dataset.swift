@@ -21,7 +21,7 @@ package final class HDF5Dataset: HDF5Object {
   package var columns: Int { shape.count == 2 ? shape[1] : 1 }
 
   /// Refuses types and shapes that this package never reads; `probe.h` has refused rows without data before.
-  init(dataset handle: Handle, name: String, path: String) throws {
+  init(dataset handle: Handle, in file: Handle, name: String, path: String) throws {
     let location = "\(path):\(name)"
     let type = try Handle(.type, "the dataset has no type", at: location) { H5Dget_type(handle.id) }
     let space = try Handle(.space, "the dataset has no shape", at: location) { H5Dget_space(handle.id) }
@@ -43,7 +43,7 @@ package final class HDF5Dataset: HDF5Object {
       throw Fault(.invalidData, "the dataset claims \(extent[0]) rows of \(extent[1])", at: location)
     }
     shape = extent.prefix(Int(rank)).map(Int.init)
-    super.init(handle, name: name, path: path)
+    super.init(handle, in: file, name: name, path: path)
   }
 
   /// Rows `range` as `Float`s, row after row; 16 bits widen exactly, 64 bits round.

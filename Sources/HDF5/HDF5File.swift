@@ -12,11 +12,14 @@ package final class HDF5File {
   private let handle: Handle
   /// Where the bytes are until `close()`; nil when reading.
   private let partial: String?
+  /// Where `discard` sends what libhdf5 still wants to write; nil when reading. Opened beforehand: later there may be no descriptor left.
+  private let memory: Descriptor?
   private var open = true
 
-  private init(path: String, partial: String?, handle: Handle) throws {
-    (self.path, self.partial, self.handle) = (path, partial, handle)
-    root = HDF5Group(try Handle(.object, "cannot open /", at: path) { H5Oopen(handle.id, "/", fedsea_h5_default()) }, name: "/", path: path)
+  private init(path: String, partial: String?, memory: Descriptor?, handle: Handle) throws {
+    (self.path, self.partial, self.memory, self.handle) = (path, partial, memory, handle)
+    root = HDF5Group(
+      try Handle(.object, "cannot open /", at: path) { H5Oopen(handle.id, "/", fedsea_h5_default()) }, in: handle, name: "/", path: path)
   }
 
   /// Starts a file that will appear at `path`, whole or not at all, when `close()` returns.
@@ -25,12 +28,13 @@ package final class HDF5File {
   /// Throws `.cannotCreate` if the folder does not exist or is not writable.
   package static func create(_ path: String) throws -> HDF5File {
     let partial = "\(path).partial-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
+    let memory = Descriptor(fedsea_memory_file())
     let access = try accessProperties(at: path)
-    let handle = try Handle(.file, "cannot create the file", at: path, .cannotCreate) {
-      H5Fcreate(partial, fedsea_h5_exclusive(), fedsea_h5_default(), access.id)
-    }
     do {
-      return try HDF5File(path: path, partial: partial, handle: handle)
+      let handle = try Handle(.file, "cannot create the file", at: path, .cannotCreate) {
+        H5Fcreate(partial, fedsea_h5_exclusive(), fedsea_h5_default(), access.id)
+      }
+      return try HDF5File(path: path, partial: partial, memory: memory, handle: handle)
     } catch {
       unlink(partial)
       throw error
@@ -58,7 +62,7 @@ package final class HDF5File {
     }
     let access = try accessProperties(at: path)
     let handle = try Handle(.file, "cannot open the file", at: path) { H5Fopen(path, fedsea_h5_read_only(), access.id) }
-    return try HDF5File(path: path, partial: nil, handle: handle)
+    return try HDF5File(path: path, partial: nil, memory: nil, handle: handle)
   }
 
   /// Writes what is buffered, waits for the disk and gives the file its name. Throws `.inputOutput` when the disk is full or the name cannot be
@@ -67,12 +71,12 @@ package final class HDF5File {
     guard open else { return }
     open = false
     guard let partial else {
-      try Library.call("cannot close the file", at: path, .inputOutput) { H5Fclose(handle.id) }
+      try Library.call("cannot close the file", at: path, .inputOutput) { handle.close() }
       return
     }
     do {
       try Library.call("cannot write the file", at: path, .inputOutput) { H5Fflush(handle.id, H5F_SCOPE_GLOBAL) }
-      try Library.call("cannot write the file", at: path, .inputOutput) { H5Fclose(handle.id) }
+      try Library.call("cannot write the file", at: path, .inputOutput) { handle.close() }
       try synchronize(partial)
       guard rename(partial, path) == 0 else { throw fault(.cannotCreate, "cannot name the file") }
     } catch {
@@ -85,32 +89,48 @@ package final class HDF5File {
     if open, let partial { discard(partial) }
   }
 
-  /// Closes without a further byte on the disk and removes the temporary name. After a failed write libhdf5 still wants to flush, fails
-  /// again, and would keep the file open and try once more at exit; so its descriptor is first pointed at memory, where that succeeds.
+  /// Closes, whatever fails, and removes the temporary name. After a failed write libhdf5 still holds what it could not write. On a full disk it
+  /// fails again, H5Fclose leaves a dangling identifier, and 1.10.8 crashes over it later. So if it cannot flush, its descriptor is pointed
+  /// at a file in memory, where it can; or, under a limit on file sizes, which memory files obey as well, at /dev/null, which cannot be
+  /// truncated but is written without end.
   private func discard(_ partial: String) {
     Library.exclusively {
-      var descriptor: UnsafeMutableRawPointer?
-      if H5Fget_vfd_handle(handle.id, fedsea_h5_default(), &descriptor) >= 0, let descriptor {
-        let memory = fedsea_memory_file()
-        if memory >= 0 {
-          dup2(memory, descriptor.load(as: Int32.self))
-          Foundation.close(memory)
+      for sink in [nil, memory, try? Descriptor("/dev/null", O_WRONLY, .inputOutput)] {
+        var descriptor: UnsafeMutableRawPointer?
+        if let sink, H5Fget_vfd_handle(handle.id, fedsea_h5_default(), &descriptor) >= 0, let descriptor {
+          _ = withExtendedLifetime(sink) { dup2($0.number, descriptor.load(as: Int32.self)) }
         }
+        if H5Fflush(handle.id, H5F_SCOPE_GLOBAL) >= 0 { break }
       }
-      _ = H5Fclose(handle.id)
+      handle.close()
     }
     unlink(partial)
   }
 
   private func synchronize(_ name: String) throws {
-    let descriptor = Foundation.open(name, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw fault(.inputOutput, "cannot open the file again") }
-    defer { Foundation.close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw fault(.inputOutput, "cannot write the file") }
+    let descriptor = try Descriptor(name, O_RDONLY, .inputOutput)
+    guard withExtendedLifetime(descriptor, { fsync($0.number) }) == 0 else { throw fault(.inputOutput, "cannot write the file") }
   }
 
   private func fault(_ code: Fault.Code, _ what: String) -> Fault {
     Fault(code, "\(what): \(String(cString: strerror(errno)))", at: path)
+  }
+}
+
+/// A file descriptor that is closed with its last reference.
+private final class Descriptor {
+  let number: Int32
+
+  init(_ path: String, _ flags: Int32, _ code: Fault.Code) throws {
+    number = open(path, flags | O_CLOEXEC)
+    guard number >= 0 else { throw Fault(code, "cannot open the file: \(String(cString: strerror(errno)))", at: path) }
+  }
+
+  /// Takes an open descriptor, or -1.
+  init(_ number: Int32) { self.number = number }
+
+  deinit {
+    if number >= 0 { close(number) }
   }
 }
 
@@ -131,11 +151,11 @@ private func checkSuperblock(_ path: String) throws {
     throw Fault(.missingInput, "cannot open the file: \(String(cString: strerror(errno)))", at: path)
   }
   guard about.st_mode & S_IFMT == S_IFREG else { throw Fault(.missingInput, "not a regular file", at: path) }
-  let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { throw Fault(.missingInput, "cannot open the file: \(String(cString: strerror(errno)))", at: path) }
-  defer { Foundation.close(descriptor) }
+  let descriptor = try Descriptor(path, O_RDONLY, .missingInput)
   var head = [UInt8](repeating: 0, count: 48)
-  let got = head.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+  let got = withExtendedLifetime(descriptor) { descriptor in
+    head.withUnsafeMutableBytes { read(descriptor.number, $0.baseAddress, $0.count) }
+  }
   guard got == head.count, head.starts(with: [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]) else {
     throw Fault(.invalidData, "not an HDF5 file: its first bytes are not \\x89HDF\\r\\n\\x1a\\n", at: path)
   }

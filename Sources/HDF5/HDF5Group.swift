@@ -4,13 +4,15 @@ package import Diagnostics
 /// Something that has a name and attributes: a group or a dataset.
 package class HDF5Object {
   let handle: Handle
+  /// The file, which stays open as long as one of its objects is in use, unless it is closed by name.
+  let file: Handle
   /// Name inside the file, for messages.
   package let name: String
   /// The file's path, for messages.
   package let path: String
 
-  init(_ handle: Handle, name: String, path: String) {
-    (self.handle, self.name, self.path) = (handle, name, path)
+  init(_ handle: Handle, in file: Handle, name: String, path: String) {
+    (self.handle, self.file, self.name, self.path) = (handle, file, name, path)
   }
 
   /// `path:name`, the location of a fault in this object.
@@ -30,22 +32,22 @@ package final class HDF5Group: HDF5Object {
     let made = try Handle(.group, "cannot create the group", at: inner(name), .inputOutput) {
       H5Gcreate2(handle.id, name, links.id, fedsea_h5_default(), fedsea_h5_default())
     }
-    return HDF5Group(made, name: absolute(name), path: path)
+    return HDF5Group(made, in: file, name: absolute(name), path: path)
   }
 
   /// Opens the group `name`; throws `.invalidData` if there is none.
   package func group(_ name: String) throws -> HDF5Group {
     guard try contains(name) else { throw Fault(.invalidData, "the group is missing", at: inner(name)) }
     return HDF5Group(
-      try Handle(.group, "not a group", at: inner(name)) { H5Gopen2(handle.id, name, fedsea_h5_default()) }, name: absolute(name),
-      path: path)
+      try Handle(.group, "not a group", at: inner(name)) { H5Gopen2(handle.id, name, fedsea_h5_default()) }, in: file,
+      name: absolute(name), path: path)
   }
 
   /// Opens the dataset `name`; throws `.invalidData` if there is none.
   package func dataset(_ name: String) throws -> HDF5Dataset {
     guard try contains(name) else { throw Fault(.invalidData, "the dataset is missing", at: inner(name)) }
     let opened = try Handle(.dataset, "not a dataset", at: inner(name)) { H5Dopen2(handle.id, name, fedsea_h5_default()) }
-    return try HDF5Dataset(dataset: opened, name: absolute(name), path: path)
+    return try HDF5Dataset(dataset: opened, in: file, name: absolute(name), path: path)
   }
 
   /// Whether every step of the path `name` exists.

@@ -27,6 +27,8 @@ enum Library {
   static func exclusively<R>(_ body: () -> R) -> R {
     started.withLock { started in
       if !started {
+        // Every file is closed by name or by its last reference; at exit libhdf5 would only trip over one that it could not close.
+        H5dont_atexit()
         H5open()
         // Files may name filters; HDF5 would load them as shared libraries from a plug-in folder.
         H5PLset_loading_state(0)
@@ -65,6 +67,7 @@ final class Handle: Sendable {
 
   let id: hid_t
   private let kind: Kind
+  private let closed = Atomic(false)
 
   /// Opens by `body`; the location of a fault is `path`.
   init(_ kind: Kind, _ action: @autoclosure () -> String, at path: String, _ code: Fault.Code = .invalidData, _ body: () -> hid_t) throws {
@@ -72,19 +75,22 @@ final class Handle: Sendable {
     id = try Library.call(action(), at: path, code, body)
   }
 
-  deinit {
-    Library.exclusively {
-      // Closing the file may have closed this already; libhdf5 never reuses the number, and says so with an error that nobody needs.
-      switch kind {
-      case .file: _ = H5Fclose(id)
-      case .object: _ = H5Oclose(id)
-      case .group: _ = H5Gclose(id)
-      case .dataset: _ = H5Dclose(id)
-      case .attribute: _ = H5Aclose(id)
-      case .space: _ = H5Sclose(id)
-      case .type: _ = H5Tclose(id)
-      case .properties: _ = H5Pclose(id)
-      }
+  /// Closes now, under the lock; once only, since libhdf5 leaves a dangling identifier behind where closing fails.
+  @discardableResult
+  func close() -> herr_t {
+    guard !closed.exchange(true, ordering: .relaxed) else { return 0 }
+    // Closing the file may have closed this already; libhdf5 does not reuse the number, and says so with an error that nobody needs.
+    switch kind {
+    case .file: return H5Fclose(id)
+    case .object: return H5Oclose(id)
+    case .group: return H5Gclose(id)
+    case .dataset: return H5Dclose(id)
+    case .attribute: return H5Aclose(id)
+    case .space: return H5Sclose(id)
+    case .type: return H5Tclose(id)
+    case .properties: return H5Pclose(id)
     }
   }
+
+  deinit { Library.exclusively { _ = close() } }
 }

@@ -24,8 +24,8 @@ package final class RowAppender<Number: HDF5Number> {
     type = try Handle(.type, "cannot make a type", at: location, .internalError) { Number.makeHDF5Type() }
     rowsPerChunk = storage.rowsPerChunk(rowBytes: self.columns * MemoryLayout<Number>.size)
     handle = try createExtendable(
-      name, in: group, type: type, columns: columns, rowsPerChunk: rowsPerChunk, deflate: storage.deflate)
-    dataset = HDF5Object(handle, name: group.absolute(name), path: group.path)
+      name, in: group, type: type, columns: columns, rowsPerChunk: rowsPerChunk, storage: storage)
+    dataset = HDF5Object(handle, in: group.file, name: group.absolute(name), path: group.path)
     buffer.reserveCapacity(rowsPerChunk * self.columns)
   }
 
@@ -58,7 +58,8 @@ package final class RowAppender<Number: HDF5Number> {
   }
 }
 
-/// Writes variable-length UTF-8 strings, one a row, while a run goes on. Strings are written as they come.
+/// Writes variable-length UTF-8 strings, one a row, while a run goes on. Strings are written as they come. HDF5 keeps their bytes in a heap beside
+/// the rows, where no filter reaches: strings have neither compression nor a checksum.
 package final class StringAppender {
   package let dataset: HDF5Object
   private let handle: Handle
@@ -66,11 +67,11 @@ package final class StringAppender {
   private var written = 0
 
   /// Creates the extendable dataset `name` of strings in `group`.
-  package init(_ name: String, in group: HDF5Group, storage: HDF5Storage = HDF5Storage(deflate: 4)) throws {
+  package init(_ name: String, in group: HDF5Group) throws {
     type = try StringType.variableUTF8(at: group.inner(name))
     handle = try createExtendable(
-      name, in: group, type: type, columns: nil, rowsPerChunk: storage.rowsPerChunk(rowBytes: 16), deflate: storage.deflate)
-    dataset = HDF5Object(handle, name: group.absolute(name), path: group.path)
+      name, in: group, type: type, columns: nil, rowsPerChunk: 1024, storage: nil)
+    dataset = HDF5Object(handle, in: group.file, name: group.absolute(name), path: group.path)
   }
 
   /// Appends strings. Throws `.invalidData` for U+0000, `.inputOutput` when the disk is full.
@@ -84,7 +85,7 @@ package final class StringAppender {
 }
 
 private func createExtendable(
-  _ name: String, in group: HDF5Group, type: Handle, columns: Int?, rowsPerChunk: Int, deflate: Int
+  _ name: String, in group: HDF5Group, type: Handle, columns: Int?, rowsPerChunk: Int, storage: HDF5Storage?
 ) throws -> Handle {
   let location = group.inner(name)
   let rank: Int32 = columns == nil ? 1 : 2
@@ -99,7 +100,8 @@ private func createExtendable(
     guard H5Pset_chunk(properties.id, rank, [hsize_t(rowsPerChunk), width]) >= 0, H5Pset_obj_track_times(properties.id, false) >= 0 else {
       return -1
     }
-    if deflate > 0, H5Pset_shuffle(properties.id) < 0 || H5Pset_deflate(properties.id, UInt32(deflate)) < 0 { return -1 }
+    guard let storage else { return 0 }
+    if storage.deflate > 0, H5Pset_shuffle(properties.id) < 0 || H5Pset_deflate(properties.id, UInt32(storage.deflate)) < 0 { return -1 }
     return H5Pset_fletcher32(properties.id)
   }
   let links = try group.linkProperties()

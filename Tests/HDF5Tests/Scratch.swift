@@ -32,3 +32,20 @@ struct SplitMix: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 }
+
+/// `valid`, cut off in one of eight cases, otherwise with 1 to 8 bytes set to random or telling values.
+func mutate(_ valid: Data, using generator: inout SplitMix) -> Data {
+  var bytes = valid
+  if generator.next() % 8 == 0 { return bytes.prefix(Int(generator.next() % UInt64(bytes.count))) }
+  // The structures stand in the first pages and at the end; long runs of zeros are no target.
+  let telling = bytes.indices.filter { bytes[$0] != 0 || ($0 > 0 && bytes[$0 - 1] != 0) }
+  for _ in 0...generator.next() % 8 {
+    let index = telling[Int(generator.next() % UInt64(telling.count))]
+    let values: [UInt8] = [
+      0, 1, 0x7F, 0x80, 0xFF, bytes[index] &+ 1, bytes[index] ^ (1 << UInt8(generator.next() % 8)),
+      UInt8(truncatingIfNeeded: generator.next()),
+    ]
+    bytes[index] = values[Int(generator.next() % 8)]
+  }
+  return bytes
+}
