@@ -25,5 +25,7 @@ let package = Package(
     module("Kernels"),
     module("SplitLearning", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module("Privacy", ["Diagnostics"]),
+    tests("Privacy", ["Privacy", "Diagnostics"]),
   ]
 )
