@@ -26,6 +26,8 @@ let package = Package(
     module("SplitLearning", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
     module("Privacy", ["Diagnostics"]),
+    module("LeakageMetrics", ["Diagnostics", "Audit"]),
     tests("Privacy", ["Privacy", "Diagnostics"]),
+    tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics"]),
   ]
 )
