@@ -19,12 +19,22 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "fedsea-audit",
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+  ],
   targets: [
     module("Diagnostics"),
-    module("Kernels"),
-    module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(
+      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
+    module("Kernels", ["CKernels", "Diagnostics"]),
+    module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Llama"]),
+    module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Llama", "SplitLearning", "Audit"]),
     module("Privacy", ["Diagnostics"]),
     module("LeakageMetrics", ["Diagnostics", "Audit"]),
     tests("Privacy", ["Privacy", "Diagnostics"]),

@@ -14,7 +14,7 @@ import Testing
     for file in files {
       let source = try String(contentsOf: file, encoding: .utf8)
       let types = source.matches(of: /(?:struct|class|enum|actor)\s+(\w+)\s*:[^{]*\bLeakageMetric\b/).map { String($0.1) }
-      #expect(!types.isEmpty, "\(file.lastPathComponent) declares no LeakageMetric; helpers belong into Support/")
+      #expect(!types.isEmpty, "\(file.lastPathComponent) declares no LeakageMetric; other code belongs into Support/")
       for type in types {
         #expect(known.contains(type), "\(file.lastPathComponent) is not in Catalog.swift; paste into MetricCatalog.all:\n    \(type)(),")
       }
