@@ -30,5 +30,7 @@ let package = Package(
     module("Kernels", ["CKernels", "Diagnostics"]),
     module("SplitLearning", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module("Reports", ["Diagnostics", "Audit"]),
+    tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning"]),
   ]
 )
