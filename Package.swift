@@ -19,7 +19,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "fedsea-audit",
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+  ],
   targets: [
     module("Diagnostics"),
     .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
@@ -28,9 +30,16 @@ let package = Package(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
       cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
     module("Kernels", ["CKernels", "Diagnostics"]),
-    module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
+    module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
     module("Reports", ["Diagnostics", "Audit"]),
-    tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning"]),
+
+    module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
+    tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Reports", ["Reports", "Diagnostics", "Audit"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )

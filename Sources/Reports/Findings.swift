@@ -41,8 +41,9 @@ struct Findings: Sendable {
     for result in record.results {
       let panel = Self.panel(result.settings, sweepKeys)
       let noise = NoisePoint(settings: result.settings)
-      let key = Key(
-        panel: panel.title, noise: noise, attack: AttackName(name: result.attack, channel: result.channel), metric: Metric(name: result.metric))
+      let attack = AttackName(
+        name: result.attack, channel: result.channel, isBaseline: AttackName.isBaseline(result.attack, record))
+      let key = Key(panel: panel.title, noise: noise, attack: attack, metric: Metric(name: result.metric))
       groups[key, default: []].append(result)
       panels[panel.title] = panel
       noises[panel.title, default: [:]][noise] = noise

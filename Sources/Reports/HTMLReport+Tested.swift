@@ -23,9 +23,11 @@ extension HTMLReport {
       ("Defense", "\(record.defense.summary)"),
     ]
     let attacks = findings.attacks.map { attack -> Markup in
-      "<dt>\(findings.label(attack))\(attack.isBaseline ? " (baseline)" : "")</dt><dd>\(attack.explanation ?? "–")</dd>"
+      let method = record.attacks?.first { $0.name == attack.name }
+      let paper = method.map { $0.paper.isEmpty || $0.paper == "control" ? "" : " (\($0.paper))" } ?? ""
+      return "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"
     }
-    let attackList: Markup = attacks.isEmpty ? "" : "<h3>Attacks</h3><dl class=\"plain\">\(attacks)</dl>"
+    let attackList: Markup = attacks.isEmpty ? "" : "<h3>Attacks, strongest first</h3><dl class=\"plain\">\(attacks)</dl>"
     return """
       <dl class="plain">\(rows.map { "<dt>\($0.0)</dt><dd>\($0.1)</dd>" as Markup })</dl>
       <h3>What crosses the boundary</h3>\(coverage)\(attackList)

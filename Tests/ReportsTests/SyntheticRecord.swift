@@ -23,7 +23,12 @@ enum SyntheticRecord {
         role: .honestButCuriousServer, knowledge: .k2, channels: [.inputHiddenStates, .outputHiddenStates, .lengths], auxiliary: "sotu"),
       defense: .map(["name": .string("gaussian-noise"), "relative": .list(relative.map(SettingValue.number))]),
       timings: ["attacks": 171.4, "forward": 2.9, "load": 0.41],
-      invocation: ["fedsea-audit", "run", "attacks/quickstart.yaml", "--output", "notebooks-data/quickstart"])
+      invocation: ["fedsea-audit", "run", "attacks/quickstart.yaml", "--output", "notebooks-data/quickstart"],
+      attacks: attacks.map { attack in
+        MethodDescription(
+          name: attack.name, summary: "synthetic description of \(attack.name)", paper: attack.halving.isFinite ? "nobody, 2026" : "control",
+          cost: "none", knowledge: .k2, channels: [.inputHiddenStates], isBaseline: !attack.halving.isFinite)
+      })
     for p in cuts {
       for settings in levels(p) { add(settings, p, documents, to: &record) }
       record.margins.append(margin(p))
