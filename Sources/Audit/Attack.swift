@@ -27,6 +27,10 @@ package struct MethodDescription: Sendable, Hashable, Codable {
     (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
     (self.knowledge, self.channels, self.isBaseline, self.settings) = (knowledge, channels, isBaseline, settings)
   }
+
+  enum CodingKeys: String, CodingKey {
+    case name, summary, paper, deviations, cost, knowledge, channels, isBaseline = "is_baseline", settings
+  }
 }
 
 /// Reconstructs private tokens from what an adversary saw. It is handed no truth: no type it can reach holds any.
