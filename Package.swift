@@ -19,11 +19,24 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "fedsea-audit",
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+  ],
   targets: [
     module("Diagnostics"),
     module("Kernels"),
     module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module(
+      "Audit",
+      [
+        "Diagnostics", "Kernels", "SplitLearning",
+        .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
+      ]),
+    module("Fetching", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Datasets", ["Diagnostics", "Fetching"]),
+    tests("Fetching", ["Diagnostics", "Fetching"]),
+    tests("Datasets", ["Datasets", "Diagnostics", "Fetching"]),
+    tests("Plan", ["Audit", "Diagnostics", "SplitLearning"]),
   ]
 )
