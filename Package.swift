@@ -25,7 +25,12 @@ let package = Package(
   ],
   targets: [
     module("Diagnostics"),
-    module("Kernels"),
+    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(
+      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
+    module("Kernels", ["CKernels", "Diagnostics"]),
     module("SplitLearning", ["Diagnostics"]),
     module(
       "Audit",
