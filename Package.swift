@@ -35,11 +35,9 @@ let package = Package(
     module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
     module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
     module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
-    module("Reports", ["Diagnostics", "Audit"]),
 
     module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
     tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
-    tests("Reports", ["Reports", "Diagnostics", "Audit"]),
     tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )
