@@ -24,10 +24,20 @@ let package = Package(
   ],
   targets: [
     module("Diagnostics"),
-    module("Kernels"),
+    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(
+      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: ["dnnl", "openblas", "gomp", "m"].map { .linkedLibrary($0) }),
+    module("Kernels", ["CKernels", "COneDNN", "COpenBLAS", "Diagnostics"]),
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
-    module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "Kernels", "SplitLearning"]),
+    module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
+    module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
+
+    module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
     tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )
