@@ -31,6 +31,7 @@ let package = Package(
       cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
     module("Kernels", ["CKernels", "Diagnostics"]),
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Tokenizers", ["Diagnostics", "Checkpoints", .product(name: "Crypto", package: "swift-crypto")]),
     module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
     module("SplitLearning", ["Diagnostics", "Kernels", "Llama"]),
     module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
