@@ -28,13 +28,17 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
-      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
-    module("Kernels", ["CKernels", "Diagnostics"]),
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: ["dnnl", "openblas", "gomp", "m"].map { .linkedLibrary($0) }),
+    module("Kernels", ["CKernels", "COneDNN", "COpenBLAS", "Diagnostics"]),
     module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     module("Tokenizers", ["Diagnostics", "Checkpoints", .product(name: "Crypto", package: "swift-crypto")]),
     module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
-    module("SplitLearning", ["Diagnostics", "Kernels", "Llama"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
     module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
-    module("Attacks", ["Diagnostics", "Kernels", "Llama", "SplitLearning", "Audit"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
+
+    module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
+    tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )

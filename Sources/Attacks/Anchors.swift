@@ -1,3 +1,5 @@
+import SplitLearning
+import Llama
 package import Audit
 import Foundation
 import Kernels

@@ -1,5 +1,6 @@
 package import Audit
 import Foundation
+import Checkpoints
 import Kernels
 import Llama
 

@@ -1,5 +1,5 @@
 package import Audit
-package import Diagnostics
+import Diagnostics
 
 /// Every attack of the toolkit, baselines first. Adding one: its file, and its line here.
 package enum AttackCatalog {

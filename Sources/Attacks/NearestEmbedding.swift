@@ -1,4 +1,6 @@
+import Llama
 package import Audit
+import Checkpoints
 import Kernels
 
 /// A1: the token whose input embedding is nearest to the observed state. Training-free; needs the public embedding table only.

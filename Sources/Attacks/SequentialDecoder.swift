@@ -1,5 +1,6 @@
 import Audit
 import Foundation
+import Checkpoints
 import Kernels
 import Llama
 import SplitLearning

@@ -1,3 +1,4 @@
+import SplitLearning
 package import Audit
 import Diagnostics
 import Foundation

@@ -1,5 +1,5 @@
 package import Audit
-package import Diagnostics
+import Diagnostics
 
 /// Reads the settings of a method from a plan and names the method when one is wrong.
 package struct SettingReader {

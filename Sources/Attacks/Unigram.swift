@@ -1,4 +1,6 @@
+import Llama
 import Audit
+import Checkpoints
 import Foundation
 
 /// Token frequencies of public text, smoothed by adding one half to every count (Jeffreys).

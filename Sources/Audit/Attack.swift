@@ -1,4 +1,4 @@
-package import Kernels
+import Kernels
 package import Llama
 
 /// What a method is, for `list`, for validation and for the report.
@@ -26,6 +26,10 @@ package struct MethodDescription: Sendable, Hashable, Codable {
   ) {
     (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
     (self.knowledge, self.channels, self.isBaseline, self.settings) = (knowledge, channels, isBaseline, settings)
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case name, summary, paper, deviations, cost, knowledge, channels, isBaseline = "is_baseline", settings
   }
 }
 

@@ -1,4 +1,4 @@
-package import Llama
+import Llama
 package import SplitLearning
 
 /// Protects what the client sends. Adding one: a file in Defenses and a line in its Catalog.

@@ -22,18 +22,22 @@ package struct Checkpoint: Sendable {
       throw Fault(.missingInput, "no such file or folder", at: path, hint: "give a .gguf file or a folder with config.json")
     }
     do {
-      let checkpoint = try isFolder.boolValue ? Checkpoint(folder: path) : Checkpoint(gguf: path)
-      try checkpoint.checkTensors()
-      return checkpoint
+      guard isFolder.boolValue else { return try Checkpoint(gguf: GGUFFile.open(at: path)) }
+      return try Checkpoint(folder: path)
     } catch let fault as Fault {
       throw fault.located(at: path)
     }
   }
 
-  private init(gguf path: String) throws {
-    let file = try GGUFFile.open(at: path)
-    (self.path, gguf, folder, weights) = (path, file, nil, nil)
-    configuration = try GGUFConfiguration.parse(file)
+  /// The model in an open GGUF file; throws `Fault(.invalidData)` as `open` does.
+  package init(gguf file: GGUFFile) throws {
+    (path, gguf, folder, weights) = (file.path, file, nil, nil)
+    do {
+      configuration = try GGUFConfiguration.parse(file)
+      try checkTensors()
+    } catch let fault as Fault {
+      throw fault.located(at: file.path)
+    }
   }
 
   private init(folder path: String) throws {
@@ -42,11 +46,12 @@ package struct Checkpoint: Sendable {
     let generation = path + "/generation_config.json"
     let json = try (JSONValue.read(config), FileManager.default.fileExists(atPath: generation) ? JSONValue.read(generation) : nil)
     do {
-      configuration = try HuggingFaceConfiguration.parse(json.0, generation: json.1)
+      configuration = try LlamaConfiguration(huggingFace: json.0, generation: json.1)
     } catch let fault as Fault {
       throw fault.located(at: config)
     }
     (self.path, gguf, folder, weights) = (path, nil, path, try SafetensorsFolder(at: path))
+    try checkTensors()
   }
 
   /// The Hugging Face names of the tensors that the file or folder holds, sorted.

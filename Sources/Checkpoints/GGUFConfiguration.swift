@@ -6,7 +6,11 @@ struct GGUFConfiguration {
   private let file: GGUFFile
   private let prefix: String
 
+  /// The configuration of the model in `file`.
   static func parse(_ file: GGUFFile) throws -> LlamaConfiguration {
+    if let parts = file.metadata["split.count"]?.asInt, parts > 1 {
+      throw Fault(.invalidData, "the file is one of \(parts) parts of a model", hint: "join them with llama-gguf-split --merge")
+    }
     guard let name = file.metadata["general.architecture"]?.asString else { throw Fault(.invalidData, "general.architecture is missing") }
     guard let architecture = LlamaConfiguration.Architecture(rawValue: name) else {
       let known = LlamaConfiguration.Architecture.allCases.map(\.rawValue)

@@ -1,11 +1,17 @@
 import Diagnostics
 
+extension LlamaConfiguration {
+  /// The configuration in the JSON document `config.json`; `generation_config.json` may name more end tokens. Throws `Fault(.invalidData)`.
+  package init(huggingFace config: JSONValue, generation: JSONValue? = nil) throws {
+    self = try HuggingFaceConfiguration.parse(config, generation: generation)
+  }
+}
+
 /// Reads `config.json` as transformers does, its defaults included, and refuses what the forward pass does not do.
-struct HuggingFaceConfiguration {
+private struct HuggingFaceConfiguration {
   private let fields: [String: JSONValue]
   private let architecture: LlamaConfiguration.Architecture
 
-  /// The configuration in the JSON document `config`; `generation` is `generation_config.json`, which may name more end tokens.
   static func parse(_ config: JSONValue, generation: JSONValue? = nil) throws -> LlamaConfiguration {
     var configuration = try HuggingFaceConfiguration(config).read()
     if let generation = generation?.asObject {

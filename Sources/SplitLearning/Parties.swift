@@ -1,4 +1,5 @@
-package import Kernels
+import Checkpoints
+import Kernels
 package import Llama
 
 /// A: embedding and the first p blocks; stays with the client.

@@ -1,6 +1,6 @@
 import Diagnostics
 import Kernels
-package import Llama
+import Llama
 
 /// The server's side: runs the middle blocks and keeps their keys and values for every open sequence (KV-cache collaboration: each party
 /// caches its own blocks, so a decoding step exchanges one vector each way).
