@@ -19,17 +19,25 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "fedsea-audit",
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+  ],
   targets: [
     module("Diagnostics"),
-    module("Kernels"),
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
-    module("HDF5", ["CHDF5", "Diagnostics"]),
-    module("PrivateText", ["Diagnostics", "HDF5"]),
-    module("SplitLearning", ["Diagnostics"]),
-    module("Audit", ["Diagnostics", "HDF5", "Kernels", "SplitLearning"]),
-    tests("HDF5", ["CHDF5", "Diagnostics", "HDF5"]),
-    tests("PrivateText", ["Diagnostics", "HDF5", "PrivateText"]),
-    tests("AuditFiles", ["Audit", "Diagnostics", "HDF5", "Kernels", "SplitLearning"]),
+    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(
+      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: ["dnnl", "openblas", "gomp", "m"].map { .linkedLibrary($0) }),
+    module("Kernels", ["CKernels", "COneDNN", "COpenBLAS", "Diagnostics"]),
+    module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
+    module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
+
+    module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
+    tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )

@@ -57,9 +57,11 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var law: String
   /// Standard deviation of the noise per coordinate, in activation units; 0 without noise; nil when withheld from the attacker.
   package var sigma: Double?
+  /// L2 bound that each token's state was clipped to before the noise; nil without clipping.
+  package var clip: Double?
 
-  package init(defense: String, law: String, sigma: Double?) {
-    (self.defense, self.law, self.sigma) = (defense, law, sigma)
+  package init(defense: String, law: String, sigma: Double?, clip: Double? = nil) {
+    (self.defense, self.law, self.sigma, self.clip) = (defense, law, sigma, clip)
   }
 
   package static let none = NoiseStatement(defense: "none", law: "none", sigma: 0)

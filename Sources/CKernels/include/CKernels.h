@@ -1,0 +1,62 @@
+// The vector loops where C beats Swift: run-time dispatch over x86-64-v4 / v3 / baseline in one portable binary (target_clones), and one
+// thread pool (libgomp's, which oneDNN uses too: two pools spinning on the same cores halve each other).
+// Every function has a naive Swift twin in Tests/KernelsTests that it is compared with. Shapes are row-major; B rows (tokens), C channels,
+// H heads, D head dimension, T positions, N outputs, K inputs. No function allocates more than a thread's small scratch; none keeps state.
+#pragma once
+#include <stdint.h>
+#include <stddef.h>
+
+// ---- parallel.c
+// Calls body(context, i) for i in 0..<count on `threads` threads (contiguous shares); returns when all are done.
+void fs_parallel(int count, int threads, void (*_Nonnull body)(void *_Nullable context, int index), void *_Nullable context);
+int fs_processors(void);
+// Keeps freed blocks in the process instead of returning them to the system: activations of the same sizes come and go in every block.
+void fs_keep_freed_memory(void);
+
+// ---- gemm.c: Y[M,N] = X[M,K] W[N,K]^T (+ Y if accumulate). engine 0 = oneDNN, 1 = OpenBLAS. Returns 0 on success.
+int fs_gemm(int engine, int threads, int m, int n, int k, const float *_Nonnull x, const float *_Nonnull w, float *_Nonnull y, int accumulate);
+// bf16 x bf16 -> f32 through oneDNN; returns nonzero (and computes nothing) where the CPU cannot.
+int fs_gemm_bf16(int threads, int m, int n, int k, const uint16_t *_Nonnull x, const uint16_t *_Nonnull w, float *_Nonnull y);
+int fs_has_bf16_gemm(void);
+const char *_Nonnull fs_cpu_level(void);
+
+// ---- rows.c
+// y[b] = x[b] / sqrt(mean(x[b]^2) + epsilon) * weight.   x, y [B,C]; weight [C].
+void fs_rms_norm(int b, int c, const float *_Nonnull x, const float *_Nonnull weight, float epsilon, float *_Nonnull y, int threads);
+// gate[i] = silu(gate[i]) * up[i], n values.
+void fs_swiglu(long n, float *_Nonnull gate, const float *_Nonnull up, int threads);
+// Rotates halves in place: x [B,H,D], cosines/sines [B,D/2].
+void fs_rope(int b, int h, int d, float *_Nonnull x, const float *_Nonnull cosines, const float *_Nonnull sines, int threads);
+void fs_add(long n, float *_Nonnull x, const float *_Nonnull y, int threads);
+void fs_add_bias(int b, int c, float *_Nonnull x, const float *_Nonnull bias, int threads);
+// distances[i] = sum_c (x[i,c] - y[target[i],c])^2.
+void fs_squared_distances(int b, int c, const float *_Nonnull x, const float *_Nonnull y, const int *_Nonnull target,
+                          float *_Nonnull distances, int threads);
+// Row-wise clip: x[i] *= min(1, bound / |x[i]|).
+void fs_clip_rows(int b, int c, float *_Nonnull x, float bound, int threads);
+// Row-wise log-sum-exp of x [B,C] in double accumulation -> out [B].
+void fs_log_sum_exp(int b, int c, const float *_Nonnull x, float *_Nonnull out, int threads);
+
+// ---- attention.c: causal grouped-query attention.
+// One sequence: queries q [T,H,D] at positions past..past+T-1; keys, values [past+T, G, D]; out [T,H,D]; H % G == 0.
+// maps: null, or [H,T,past+T] filled with the attention probabilities (zeros after the diagonal).
+void fs_attention(int engine, int t, int past, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull keys,
+                  const float *_Nonnull values, float scale, float *_Nonnull out, float *_Nullable maps, int threads);
+// Rows that each extend a stored prefix by one token: row r has query q[r], its own key/value ownKeys[r], ownValues[r] [G,D], and the prefix
+// prefixKeys[r], prefixValues[r] (pointers to [length[r], G, D]). out [B,H,D].
+void fs_attention_rows(int b, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull ownKeys, const float *_Nonnull ownValues,
+                       const float *_Nonnull const *_Nonnull prefixKeys, const float *_Nonnull const *_Nonnull prefixValues,
+                       const int *_Nonnull lengths, float scale, float *_Nonnull out, int threads);
+
+// ---- quantized.c: weights as stored (GGUF block layouts), activations f32.
+// y[m,n] = x[m,k] w[n,k]^T. Activations are quantised to int8 in blocks of 32 (the scheme of llama.cpp's Q8_1); k % 32 == 0.
+void fs_matvec_q4_1(int m, int n, int k, const float *_Nonnull x, const uint8_t *_Nonnull w, float *_Nonnull y, int threads);
+void fs_matvec_q8_0(int m, int n, int k, const float *_Nonnull x, const uint8_t *_Nonnull w, float *_Nonnull y, int threads);
+void fs_matvec_bf16(int m, int n, int k, const float *_Nonnull x, const uint16_t *_Nonnull w, float *_Nonnull y, int threads);
+void fs_matvec_f32(int m, int n, int k, const float *_Nonnull x, const float *_Nonnull w, float *_Nonnull y, int threads);
+// Exact widening of whole rows: `blocks` blocks of 32.
+void fs_widen_q4_1(long blocks, const uint8_t *_Nonnull w, float *_Nonnull out);
+void fs_widen_q8_0(long blocks, const uint8_t *_Nonnull w, float *_Nonnull out);
+void fs_widen_bf16(long n, const uint16_t *_Nonnull w, float *_Nonnull out);
+// Round to nearest even; NaN stays NaN.
+void fs_narrow_bf16(long n, const float *_Nonnull x, uint16_t *_Nonnull out);
