@@ -9,7 +9,8 @@ static inline hid_t fedsea_h5_default(void) { return H5P_DEFAULT; }
 static inline hid_t fedsea_h5_error_stack(void) { return H5E_DEFAULT; }
 static inline hid_t fedsea_h5_file_access_class(void) { return H5P_FILE_ACCESS; }
 static inline hid_t fedsea_h5_dataset_create_class(void) { return H5P_DATASET_CREATE; }
-static inline hid_t fedsea_h5_link_create_class(void) { return H5P_LINK_CREATE; }
+static inline hid_t fedsea_h5_file_create_class(void) { return H5P_FILE_CREATE; }
+static inline hid_t fedsea_h5_group_create_class(void) { return H5P_GROUP_CREATE; }
 static inline hid_t fedsea_h5_all(void) { return H5S_ALL; }
 static inline hsize_t fedsea_h5_unlimited(void) { return H5S_UNLIMITED; }
 static inline size_t fedsea_h5_variable(void) { return H5T_VARIABLE; }

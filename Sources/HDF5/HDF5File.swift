@@ -30,9 +30,10 @@ package final class HDF5File {
     let partial = "\(path).partial-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
     let memory = Descriptor(fedsea_memory_file())
     let access = try accessProperties(at: path)
+    let creation = try untimed(.file, at: path)
     do {
       let handle = try Handle(.file, "cannot create the file", at: path, .cannotCreate) {
-        H5Fcreate(partial, fedsea_h5_exclusive(), fedsea_h5_default(), access.id)
+        H5Fcreate(partial, fedsea_h5_exclusive(), creation.id, access.id)
       }
       return try HDF5File(path: path, partial: partial, memory: memory, handle: handle)
     } catch {
@@ -55,7 +56,8 @@ package final class HDF5File {
       switch outcome {
       case FEDSEA_PROBE_REFUSED: throw Fault(.invalidData, "not acceptable as HDF5: \(message)", at: path)
       case FEDSEA_PROBE_CRASHED:
-        let death = probe.signal == SIGALRM ? "takes too long to read" : "crashes libhdf5 (signal \(probe.signal))"
+        let death =
+          probe.signal == SIGALRM || probe.signal == SIGXCPU ? "takes too long to read" : "crashes libhdf5 (signal \(probe.signal))"
         throw Fault(.invalidData, "the file \(death)", at: path, hint: "it is damaged or hostile; write it again")
       default: throw Fault(.inputOutput, "cannot start a process that checks the file: \(message)", at: path)
       }

@@ -26,13 +26,18 @@ package class HDF5Object {
 
 /// A group: the root or an inner node. Names are paths relative to it, such as `input_cut/hidden_states`.
 package final class HDF5Group: HDF5Object {
-  /// Creates the group `name` in this one; groups on the way are created as needed.
+  /// The group `name` in this one; it and the groups on the way are created where they are missing.
   package func createGroup(_ name: String) throws -> HDF5Group {
-    let links = try linkProperties()
-    let made = try Handle(.group, "cannot create the group", at: inner(name), .inputOutput) {
-      H5Gcreate2(handle.id, name, links.id, fedsea_h5_default(), fedsea_h5_default())
+    let properties = try untimed(.group, at: inner(name))
+    var prefix = ""
+    for step in name.split(separator: "/") {
+      prefix += prefix.isEmpty ? String(step) : "/\(step)"
+      if try contains(prefix) { continue }
+      _ = try Handle(.group, "cannot create the group", at: inner(prefix), .inputOutput) {
+        H5Gcreate2(handle.id, prefix, fedsea_h5_default(), properties.id, fedsea_h5_default())
+      }
     }
-    return HDF5Group(made, in: file, name: absolute(name), path: path)
+    return try group(name)
   }
 
   /// Opens the group `name`; throws `.invalidData` if there is none.
@@ -61,14 +66,22 @@ package final class HDF5Group: HDF5Object {
     return true
   }
 
-  func linkProperties() throws -> Handle {
-    let links = try Handle(.properties, "cannot make link properties", at: location, .internalError) {
-      H5Pcreate(fedsea_h5_link_create_class())
-    }
-    try Library.call("cannot set link properties", at: location, .internalError) { H5Pset_create_intermediate_group(links.id, 1) }
-    return links
+  /// Creates the groups on the way to the object `name`.
+  func createParents(of name: String) throws {
+    if let slash = name.lastIndex(of: "/") { _ = try createGroup(String(name[..<slash])) }
   }
 
   func absolute(_ name: String) -> String { self.name == "/" ? "/\(name)" : "\(self.name)/\(name)" }
   func inner(_ name: String) -> String { "\(path):\(absolute(name))" }
+}
+
+enum TimedKind { case file, group }
+
+/// Creation properties without times, of which HDF5 keeps some in each group by default: the same calls shall make the same bytes.
+func untimed(_ kind: TimedKind, at location: String) throws -> Handle {
+  let properties = try Handle(.properties, "cannot make properties", at: location, .internalError) {
+    H5Pcreate(kind == .file ? fedsea_h5_file_create_class() : fedsea_h5_group_create_class())
+  }
+  try Library.call("cannot set properties", at: location, .internalError) { H5Pset_obj_track_times(properties.id, false) }
+  return properties
 }

@@ -104,9 +104,9 @@ private func createExtendable(
     if storage.deflate > 0, H5Pset_shuffle(properties.id) < 0 || H5Pset_deflate(properties.id, UInt32(storage.deflate)) < 0 { return -1 }
     return H5Pset_fletcher32(properties.id)
   }
-  let links = try group.linkProperties()
+  try group.createParents(of: name)
   return try Handle(.dataset, "cannot create the dataset", at: location, .inputOutput) {
-    H5Dcreate2(group.handle.id, name, type.id, space.id, links.id, properties.id, fedsea_h5_default())
+    H5Dcreate2(group.handle.id, name, type.id, space.id, fedsea_h5_default(), properties.id, fedsea_h5_default())
   }
 }
 

@@ -22,7 +22,7 @@ import Testing
       }
       let valid = try Data(contentsOf: URL(filePath: source))
       var generator = SplitMix(state: UInt64(seed) &* 1000 &+ UInt64(valid.count))
-      for _ in 0..<500 {
+      for _ in 0..<250 {
         try mutate(valid, using: &generator).write(to: URL(filePath: path))
         do {
           if name.contains("view") { _ = try ViewFile.read(path) } else { _ = try GuessesFile.read(path) }

@@ -1,5 +1,6 @@
 import Audit
 import Diagnostics
+import Foundation
 import Kernels
 import SplitLearning
 
@@ -26,8 +27,8 @@ enum Samples {
     var reconstruction = Reconstruction(tokens: (0..<4).map { Array(tokens[offsets[$0]..<offsets[$0 + 1]]) })
     if candidates {
       reconstruction.posterior = TokenPosterior(
-        width: 2, ids: tokens.flatMap { [$0, -1] }, logProbabilities: [Float](repeating: -1.3862944, count: 18),
-        restLogProbability: [Float](repeating: -0.28768206, count: 9))
+        width: 2, ids: tokens.flatMap { [$0, -1] }, logProbabilities: [Float](repeating: Float(log(0.25)), count: 18),
+        restLogProbability: [Float](repeating: Float(log(0.75)), count: 9))
     }
     return GuessesFile(runID: "run-7", attack: "external-program", offsets: offsets, reconstruction: reconstruction)
   }
