@@ -119,20 +119,27 @@ import Testing
   @Test func concurrentFetchesWaitForEachOther() async throws {
     let tiny = try TinyPackage()
     let (store, manifest, client) = (tiny.store, tiny.manifest(), tiny.client)
-    let done = Mutex(0)
-    let there = Mutex(0)
+    let counts = EventCounts()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<3 {
-        group.addTask {
-          _ = try store.fetch(manifest, client: client) {
-            if case .done = $0 { done.withLock { $0 += 1 } }
-            if case .alreadyThere = $0 { there.withLock { $0 += 1 } }
-          }
-        }
+        group.addTask { _ = try store.fetch(manifest, client: client) { counts.add($0) } }
       }
       try await group.waitForAll()
     }
-    #expect(done.withLock { $0 } == 1 && there.withLock { $0 } == 2)
+    #expect(counts.done == 1 && counts.alreadyThere == 2)
     #expect(tiny.kept == ["a.txt"])
+  }
+}
+
+private final class EventCounts: Sendable {
+  private let counts = Mutex((done: 0, alreadyThere: 0))
+  var done: Int { counts.withLock { $0.done } }
+  var alreadyThere: Int { counts.withLock { $0.alreadyThere } }
+
+  func add(_ event: FetchEvent) {
+    counts.withLock {
+      if case .done = event { $0.done += 1 }
+      if case .alreadyThere = event { $0.alreadyThere += 1 }
+    }
   }
 }
