@@ -20,8 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
   name: "fedsea-audit",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
-    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
   ],
   targets: [
     module("Diagnostics"),
@@ -29,19 +28,16 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"], path: "Sources/CKernels",
-      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
-    module("Kernels", ["CKernels", "Diagnostics"]),
-    module("SplitLearning", ["Diagnostics"]),
-    module(
-      "Audit",
-      [
-        "Diagnostics", "Kernels", "SplitLearning",
-        .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
-      ]),
-    module("Fetching", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
-    module("Datasets", ["Diagnostics", "Fetching"]),
-    tests("Fetching", ["Diagnostics", "Fetching"]),
-    tests("Datasets", ["Datasets", "Diagnostics", "Fetching"]),
-    tests("Plan", ["Audit", "Diagnostics", "SplitLearning"]),
+      cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])], linkerSettings: ["dnnl", "openblas", "gomp", "m"].map { .linkedLibrary($0) }),
+    module("Kernels", ["CKernels", "COneDNN", "COpenBLAS", "Diagnostics"]),
+    module("Checkpoints", ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
+    module("Llama", ["Diagnostics", "Kernels", "Checkpoints"]),
+    module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
+    module("Audit", ["Diagnostics", "Kernels", "Llama", "SplitLearning"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
+
+    module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
+    tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )

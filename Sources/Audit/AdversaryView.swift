@@ -28,7 +28,8 @@ package struct ViewIdentity: Sendable, Hashable, Codable {
   package var created: String
   package var fedseaVersion: String
 
-  package init(runID: String, planSHA256: String, checkpointSHA256: String, tokenizerSHA256: String, created: String, fedseaVersion: String) {
+  package init(runID: String, planSHA256: String, checkpointSHA256: String, tokenizerSHA256: String, created: String, fedseaVersion: String)
+  {
     (self.runID, self.planSHA256, self.checkpointSHA256) = (runID, planSHA256, checkpointSHA256)
     (self.tokenizerSHA256, self.created, self.fedseaVersion) = (tokenizerSHA256, created, fedseaVersion)
   }
@@ -56,9 +57,11 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var law: String
   /// Standard deviation of the noise per coordinate, in activation units; 0 without noise; nil when withheld from the attacker.
   package var sigma: Double?
+  /// L2 bound that each token's state was clipped to before the noise; nil without clipping.
+  package var clip: Double?
 
-  package init(defense: String, law: String, sigma: Double?) {
-    (self.defense, self.law, self.sigma) = (defense, law, sigma)
+  package init(defense: String, law: String, sigma: Double?, clip: Double? = nil) {
+    (self.defense, self.law, self.sigma, self.clip) = (defense, law, sigma, clip)
   }
 
   package static let none = NoiseStatement(defense: "none", law: "none", sigma: 0)

@@ -21,23 +21,32 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   package var margins: [MarginHistogram]
   package var timings: [String: Double]
   package var warnings: [String]
+  /// What crosses the trust boundary and whether the defense covers it; nil when the run did not state it.
+  package var coverage: [ChannelCoverage]?
+  /// The command line that made this record, one argument an element; nil when it was not kept.
+  package var invocation: [String]?
+  /// What the attacks that ran are, in their catalog's words; nil when it was not kept.
+  package var attacks: [MethodDescription]?
 
   package init(
     runID: String, complete: Bool, eligible: Bool, created: String, plan: SettingValue, planSHA256: String, versions: [String: String],
     commit: String, host: HostDescription, checkpoint: CheckpointDescription, dataset: DatasetDescription, threatModel: ThreatModel,
     defense: SettingValue, results: [CellResult] = [], utility: [UtilityResult] = [], margins: [MarginHistogram] = [],
-    timings: [String: Double] = [:], warnings: [String] = []
+    timings: [String: Double] = [:], warnings: [String] = [], coverage: [ChannelCoverage]? = nil, invocation: [String]? = nil,
+    attacks: [MethodDescription]? = nil
   ) {
     (self.runID, self.complete, self.eligible, self.created) = (runID, complete, eligible, created)
     (self.plan, self.planSHA256, self.versions, self.commit) = (plan, planSHA256, versions, commit)
     (self.host, self.checkpoint, self.dataset, self.threatModel) = (host, checkpoint, dataset, threatModel)
     (self.defense, self.results, self.utility, self.margins) = (defense, results, utility, margins)
     (self.timings, self.warnings) = (timings, warnings)
+    (self.coverage, self.invocation, self.attacks) = (coverage, invocation, attacks)
   }
 
   enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version", runID = "run_id", complete, eligible, created, plan, planSHA256 = "plan_sha256", versions, commit
-    case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings
+    case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings, coverage
+    case invocation, attacks
   }
 }
 

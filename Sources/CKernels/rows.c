@@ -87,26 +87,26 @@ void fs_rope(int b, int h, int d, float *x, const float *cosines, const float *s
   fs_parallel(fs_tasks(b, fs_rows_per_task), threads, fs_rope_task, &job);
 }
 
-typedef struct { int b, c; const float *x, *y; float *out; } fs_reduce_job;
+typedef struct { int b, c; const float *x, *y; const int *target; float *out; } fs_reduce_job;
 
 FS_CLONES static void fs_distance_task(void *context, int task) {
   const fs_reduce_job *j = context;
   for (long r = (long)task * fs_rows_per_task; r < fs_least(j->b, (task + 1L) * fs_rows_per_task); r++) {
-    const float *x = j->x + r * j->c;
+    const float *x = j->x + r * j->c, *y = j->y + (long)j->target[r] * j->c;
     v16f sum = {0};
     int i = 0;
     for (; i + 16 <= j->c; i += 16) {
-      v16f difference = *(const v16f *)(x + i) - *(const v16f *)(j->y + i);
+      v16f difference = *(const v16f *)(x + i) - *(const v16f *)(y + i);
       sum += difference * difference;
     }
     float total = fs_sum16(&sum);
-    for (; i < j->c; i++) total += (x[i] - j->y[i]) * (x[i] - j->y[i]);
+    for (; i < j->c; i++) total += (x[i] - y[i]) * (x[i] - y[i]);
     j->out[r] = total;
   }
 }
 
-void fs_squared_distances(int b, int c, const float *x, const float *y, float *distances, int threads) {
-  fs_reduce_job job = {b, c, x, y, distances};
+void fs_squared_distances(int b, int c, const float *x, const float *y, const int *target, float *distances, int threads) {
+  fs_reduce_job job = {b, c, x, y, target, distances};
   fs_parallel(fs_tasks(b, fs_rows_per_task), threads, fs_distance_task, &job);
 }
 
@@ -131,6 +131,21 @@ FS_CLONES static void fs_log_sum_exp_task(void *context, int row) {
 }
 
 void fs_log_sum_exp(int b, int c, const float *x, float *out, int threads) {
-  fs_reduce_job job = {b, c, x, 0, out};
+  fs_reduce_job job = {b, c, x, 0, 0, out};
   fs_parallel(b, threads, fs_log_sum_exp_task, &job);
+}
+
+typedef struct { int b, c; float *x; float bound; } fs_clip_job;
+
+FS_CLONES static void fs_clip_row(void *context, int row) {
+  const fs_clip_job *j = context;
+  float *restrict x = j->x + (long)row * j->c;
+  float norm = sqrtf(fs_dot(x, x, j->c));
+  if (norm > j->bound)
+    for (int i = 0; i < j->c; i++) x[i] *= j->bound / norm;
+}
+
+void fs_clip_rows(int b, int c, float *x, float bound, int threads) {
+  fs_clip_job job = {b, c, x, bound};
+  fs_parallel(b, threads, fs_clip_row, &job);
 }

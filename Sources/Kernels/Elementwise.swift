@@ -26,11 +26,18 @@ extension Compute {
     }
   }
 
-  /// Σ_c (x[i, c] − y[c])² for every row i of `x` [B, C].
-  package func squaredDistances(_ x: Matrix, to y: ArraySlice<Float>) -> [Float] {
-    precondition(y.count == x.columns, "a row of \(y.count) against rows of \(x.columns)")
-    return .filled(x.rows) { out in
-      y.withUnsafeBufferPointer { fs_squared_distances(Int32(x.rows), Int32(x.columns), x.values, $0.baseAddress!, out, Int32(threads)) }
+  /// Σ_c (x[i, c] − y[target[i], c])² for every row i of `x` [B, C]; `y` [any, C].
+  package func squaredDistances(_ x: Matrix, to y: Matrix, target: [Int32]) -> [Float] {
+    precondition(y.columns == x.columns && target.count == x.rows, "[\(x.rows), \(x.columns)] against [\(y.rows), \(y.columns)]")
+    precondition(target.allSatisfy { $0 >= 0 && $0 < y.rows }, "a target row outside 0..<\(y.rows)")
+    return .filled(x.rows) { fs_squared_distances(Int32(x.rows), Int32(x.columns), x.values, y.values, target, $0, Int32(threads)) }
+  }
+
+  /// x[i] ← x[i] · min(1, bound / ‖x[i]‖₂) for every row of `x` [B, C].
+  package func clipRows(_ x: inout Matrix, bound: Float) {
+    let (rows, columns) = (x.rows, x.columns)
+    x.values.withUnsafeMutableBufferPointer { x_ in
+      if let base = x_.baseAddress { fs_clip_rows(Int32(rows), Int32(columns), base, bound, Int32(threads)) }
     }
   }
 

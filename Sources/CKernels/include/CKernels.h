@@ -29,8 +29,11 @@ void fs_swiglu(long n, float *_Nonnull gate, const float *_Nonnull up, int threa
 void fs_rope(int b, int h, int d, float *_Nonnull x, const float *_Nonnull cosines, const float *_Nonnull sines, int threads);
 void fs_add(long n, float *_Nonnull x, const float *_Nonnull y, int threads);
 void fs_add_bias(int b, int c, float *_Nonnull x, const float *_Nonnull bias, int threads);
-// distances[i] = sum_c (x[i,c] - y[c])^2.
-void fs_squared_distances(int b, int c, const float *_Nonnull x, const float *_Nonnull y, float *_Nonnull distances, int threads);
+// distances[i] = sum_c (x[i,c] - y[target[i],c])^2.
+void fs_squared_distances(int b, int c, const float *_Nonnull x, const float *_Nonnull y, const int *_Nonnull target,
+                          float *_Nonnull distances, int threads);
+// Row-wise clip: x[i] *= min(1, bound / |x[i]|).
+void fs_clip_rows(int b, int c, float *_Nonnull x, float bound, int threads);
 // Row-wise log-sum-exp of x [B,C] in double accumulation -> out [B].
 void fs_log_sum_exp(int b, int c, const float *_Nonnull x, float *_Nonnull out, int threads);
 

@@ -1,0 +1,102 @@
+import Audit
+import Foundation
+import Checkpoints
+import Kernels
+import Llama
+import SplitLearning
+
+/// Where each token of the vocabulary lands at a cut, on average: a cheap likelihood of every token at once.
+///
+/// Two codebooks. `first`: every token alone, which is exact for the first position of a document. `later`: every token after a public
+/// context; the residual of real text around it (`bias`, `variance` per channel) is measured on auxiliary text, so the likelihood knows how
+/// wrong it is. After Luo et al. ("calibrated anchors"), with a Gaussian residual model in place of their distance.
+struct AnchorTable: Sendable {
+  /// [V, C] each.
+  let first: Matrix
+  let later: Matrix
+  /// [C] each, from auxiliary text.
+  let bias: [Float]
+  let variance: [Float]
+
+  /// The tables for the cut after `inputBlocks` blocks, made once per run: 2·V forwards of one token.
+  static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable {
+    means.memory.table("anchors/\(inputBlocks)") {
+      let stack = means.model.stack[0..<inputBlocks]
+      let context = Array((means.auxiliary.max { $0.count < $1.count } ?? []).prefix(16))
+      var caches = [stack.emptyCache()]
+      if !context.isEmpty {
+        _ = stack.forward(means.model.embedding.gather(context), PackedBatch(lengths: [context.count]), caches: &caches)
+      }
+      let first = Codebook.states(means.model, stack, after: stack.emptyCache())
+      let later = context.isEmpty ? first : Codebook.states(means.model, stack, after: caches[0])
+      let (bias, variance) = residuals(means, stack, later)
+      return AnchorTable(first: first, later: later, bias: bias, variance: variance)
+    }
+  }
+
+  /// Mean and variance per channel of h − anchor over the later positions of auxiliary text (at most 64 passages).
+  private static func residuals(_ means: AttackerMeans, _ stack: BlockStack, _ anchors: Matrix) -> ([Float], [Float]) {
+    let c = anchors.columns
+    var (sum, squares, n) = ([Double](repeating: 0, count: c), [Double](repeating: 0, count: c), 0.0)
+    for passage in means.auxiliary.prefix(64) where passage.count > 1 {
+      var caches = [stack.emptyCache()]
+      let h = stack.forward(means.model.embedding.gather(passage), PackedBatch(lengths: [passage.count]), caches: &caches)
+      for t in 1..<passage.count {
+        for (i, (x, a)) in zip(h[row: t], anchors[row: Int(passage[t])]).enumerated() {
+          let r = Double(x - a)
+          sum[i] += r
+          squares[i] += r * r
+        }
+        n += 1
+      }
+    }
+    guard n > 0 else { return ([Float](repeating: 0, count: c), [Float](repeating: 1, count: c)) }
+    let bias = sum.map { Float($0 / n) }
+    return (bias, zip(squares, bias).map { max(1e-8, Float($0 / n) - $1 * $1) })
+  }
+
+  /// ln p(y | token) up to a constant per row, for every token: [rows, V].
+  /// - Parameters:
+  ///   - y: observed states [rows, C].
+  ///   - isFirst: whether the rows are first positions (all or none).
+  ///   - sigma: standard deviation of the defense's noise; for first positions at least `floor`.
+  func logLikelihoods(_ y: Matrix, isFirst: Bool, sigma: Double, floor: Double, _ compute: Compute) -> Matrix {
+    let table = isFirst ? first : later
+    let v = max(sigma, isFirst ? floor : 0)
+    let precision = variance.map { 1 / Float(v * v + (isFirst ? 0 : Double($0))) }
+    // −½ Σ w (y − b − a)² = Σ w (y − b) a − ½ Σ w a² + const
+    var weighted = y
+    for r in 0..<y.rows {
+      for i in 0..<y.columns { weighted[r, i] = precision[i] * (y[r, i] - (isFirst ? 0 : bias[i])) }
+    }
+    var scores = compute.linear(weighted, table.values, outputs: table.rows)
+    let half = [Float].filled(table.rows) { out in
+      compute.parallel(over: table.rows, grain: 512) { rows in
+        for t in rows {
+          var total: Float = 0
+          for (w, a) in zip(precision, table[row: t]) { total += w * a * a }
+          out[t] = -total / 2
+        }
+      }
+    }
+    compute.addBias(&scores, half)
+    return scores
+  }
+}
+
+/// The state of every token of the vocabulary as the next token of one prefix.
+enum Codebook {
+  /// Rows per batch: large enough for the products, small enough for the cache.
+  static let batch = 2048
+
+  /// [V, C].
+  static func states(_ model: LlamaModel, _ stack: BlockStack, after prefix: SequenceCache) -> Matrix {
+    var values: [Float] = []
+    values.reserveCapacity(model.configuration.vocabularySize * model.configuration.hiddenSize)
+    for start in stride(from: 0, to: model.configuration.vocabularySize, by: batch) {
+      let ids = (start..<min(start + batch, model.configuration.vocabularySize)).map(Int32.init)
+      values += stack.candidates(model.embedding.gather(ids), prefixOf: ids.map { _ in 0 }, caches: [prefix]).values
+    }
+    return Matrix(rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize, values: values)
+  }
+}

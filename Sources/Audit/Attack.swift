@@ -1,0 +1,88 @@
+import Kernels
+package import Llama
+
+/// What a method is, for `list`, for validation and for the report.
+package struct MethodDescription: Sendable, Hashable, Codable {
+  /// kebab-case, as plans name it.
+  package var name: String
+  package var summary: String
+  /// Where it was published.
+  package var paper: String
+  /// What differs from the publication.
+  package var deviations: String
+  /// What it costs, in words.
+  package var cost: String
+  /// The least knowledge it needs.
+  package var knowledge: ThreatModel.Knowledge
+  package var channels: [Channel]
+  /// True for controls that make no use of what was observed.
+  package var isBaseline: Bool
+  /// Settings a plan may give, with what they mean and their default.
+  package var settings: [String: String]
+
+  package init(
+    name: String, summary: String, paper: String, deviations: String = "none", cost: String, knowledge: ThreatModel.Knowledge,
+    channels: [Channel], isBaseline: Bool = false, settings: [String: String] = [:]
+  ) {
+    (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
+    (self.knowledge, self.channels, self.isBaseline, self.settings) = (knowledge, channels, isBaseline, settings)
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case name, summary, paper, deviations, cost, knowledge, channels, isBaseline = "is_baseline", settings
+  }
+}
+
+/// Reconstructs private tokens from what an adversary saw. It is handed no truth: no type it can reach holds any.
+package protocol Attack: Sendable {
+  static var description: MethodDescription { get }
+  /// Reads its settings from a plan; throws on a wrong value (unknown keys are refused before).
+  init(_ settings: [String: SettingValue]) throws
+  /// - Parameters:
+  ///   - view: what was observed.
+  ///   - means: what the threat model grants.
+  ///   - progress: called now and then with the fraction done, 0...1; may throw to stop.
+  func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction
+}
+
+/// What the attacker has before looking: public weights, public text, and memory of what it already computed from them.
+package struct AttackerMeans: Sendable {
+  /// The weights it knows: A and C at K1 and above; the whole public checkpoint serves as language-model prior.
+  package var model: LlamaModel
+  /// Token ids of public text, one array a passage.
+  package var auxiliary: [[Int32]]
+  /// Tokens that never occur in ordinary text.
+  package var excluded: Set<Int32>
+  package var seed: UInt64
+  package var memory: AttackerMemory
+
+  package init(model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory) {
+    (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
+  }
+}
+
+/// Tables that depend on public data only (anchors of every token at a cut, unigram counts), kept between the cells of a run.
+package final class AttackerMemory: @unchecked Sendable {
+  // Attacks of one run take turns on one thread; nothing else touches this table, hence @unchecked.
+  private var tables: [String: any Sendable] = [:]
+
+  package init() {}
+
+  /// The table called `key`, made by `make` the first time.
+  package func table<T: Sendable>(_ key: String, make: () throws -> T) rethrows -> T {
+    if let known = tables[key] as? T { return known }
+    let made = try make()
+    tables[key] = made
+    return made
+  }
+}
+
+extension AdversaryView {
+  /// The observation of a channel that the attack needs, or a fault that says so.
+  package func required(_ channel: Channel, by attack: String) throws -> Observation {
+    guard let observation = observations[channel] else {
+      throw ViewFault.missingChannel(channel, attack: attack, present: observations.keys.map(\.rawValue).sorted())
+    }
+    return observation
+  }
+}

@@ -1,0 +1,92 @@
+package import Checkpoints
+package import Kernels
+
+/// How the weights are held in memory.
+package enum Precision: String, Sendable, CaseIterable, Codable {
+  /// Widened to f32: the reference.
+  case f32
+  /// Rounded to bf16.
+  case bf16
+  /// As in the file (mapped where possible): Q4_1, Q8_0, bf16 and f32 are multiplied as stored, other types are widened to f32.
+  case stored
+}
+
+/// One weight matrix [rows, columns] that maps `columns` inputs to `rows` outputs.
+package struct Weight: Sendable {
+  private enum Storage: Sendable {
+    case f32([Float])
+    case bf16([UInt16])
+    case stored(StoredMatrix)
+  }
+
+  package let rows: Int
+  package let columns: Int
+  private let storage: Storage
+
+  /// Widens, rounds or keeps `matrix`; throws if it holds a NaN or an infinity.
+  package init(_ matrix: StoredMatrix, precision: Precision, compute: Compute) throws {
+    try matrix.checkFinite()
+    (rows, columns) = (matrix.rows, matrix.columns)
+    switch (precision, matrix.type) {
+    case (.stored, .q4_1), (.stored, .q8_0), (.stored, .bf16), (.stored, .f32): storage = .stored(matrix)
+    case (.bf16, _): storage = .bf16(BF16.narrowed(Weight.widened(matrix, compute)))
+    default: storage = .f32(Weight.widened(matrix, compute))
+    }
+  }
+
+  /// An f32 matrix from values, row by row.
+  package init(rows: Int, columns: Int, values: [Float]) {
+    precondition(values.count == rows * columns)
+    (self.rows, self.columns, storage) = (rows, columns, .f32(values))
+  }
+
+  /// Y = X Wᵀ: [B, columns] → [B, rows].
+  package func apply(_ x: Matrix, _ compute: Compute) -> Matrix {
+    precondition(x.columns == columns, "input [\(x.rows), \(x.columns)] for a weight [\(rows), \(columns)]")
+    switch storage {
+    case .f32(let values): return compute.linear(x, values, outputs: rows)
+    case .bf16(let values): return values.withUnsafeBufferPointer { compute.linear(x, bf16: $0.baseAddress!, outputs: rows) }
+    case .stored(let matrix):
+      return matrix.bytes.withUnsafeBytes { bytes in
+        let base = bytes.baseAddress!
+        switch matrix.type {
+        case .q4_1: return compute.linear(x, quantized: .q4_1, base.assumingMemoryBound(to: UInt8.self), outputs: rows)
+        case .q8_0: return compute.linear(x, quantized: .q8_0, base.assumingMemoryBound(to: UInt8.self), outputs: rows)
+        case .bf16: return compute.linear(x, bf16: base.assumingMemoryBound(to: UInt16.self), outputs: rows)
+        default: return compute.linear(x, base.assumingMemoryBound(to: Float.self), outputs: rows)
+        }
+      }
+    }
+  }
+
+  /// The rows `ids`, widened: embeddings. Traps on an id outside 0..<rows; callers check tokens at the border.
+  package func gather(_ ids: [Int32]) -> Matrix {
+    Matrix(rows: ids.count, columns: columns) { out in
+      for (i, id) in ids.enumerated() {
+        precondition(id >= 0 && id < rows, "row \(id) of \(rows)")
+        let target = out + i * columns
+        switch storage {
+        case .f32(let values): values.withUnsafeBufferPointer { target.update(from: $0.baseAddress! + Int(id) * columns, count: columns) }
+        case .bf16(let values):
+          for c in 0..<columns { target[c] = Float(bitPattern: UInt32(values[Int(id) * columns + c]) << 16) }
+        case .stored(let matrix): matrix.widen(rows: Int(id)..<Int(id) + 1, into: target)
+        }
+      }
+    }
+  }
+
+  /// All values in f32, [rows · columns].
+  package func values(_ compute: Compute) -> [Float] {
+    switch storage {
+    case .f32(let values): values
+    case .bf16(let values): BF16.widened(values)
+    case .stored(let matrix): Weight.widened(matrix, compute)
+    }
+  }
+
+  private static func widened(_ matrix: StoredMatrix, _ compute: Compute) -> [Float] {
+    .filled(matrix.rows * matrix.columns) { out in
+      compute.parallel(over: matrix.rows, grain: 64) { matrix.widen(rows: $0, into: out + $0.lowerBound * matrix.columns) }
+    }
+  }
+}

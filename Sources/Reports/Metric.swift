@@ -1,0 +1,46 @@
+/// How a metric is named and printed.
+struct Metric: Sendable, Hashable {
+  /// As in the record, `token_accuracy`.
+  var name: String
+
+  /// Metrics that are fractions and print as per cent.
+  private static let fractions: Set<String> = [
+    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4", "bleu4_fedsea", "top5_accuracy", "top10_accuracy",
+  ]
+  private static let titles = [
+    "token_accuracy": "Token accuracy", "exact_match": "Exact match", "bits_per_token": "Bits leaked per token", "rouge1_f": "ROUGE-1 F",
+    "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4", "bleu4_fedsea": "BLEU-4, unsmoothed", "bag_f1": "Bag of tokens F1",
+    "edit_distance": "Edit distance", "perplexity": "Perplexity",
+  ]
+
+  /// The metrics a verdict may rest on, best first.
+  static let primary = ["token_accuracy", "exact_match", "rouge1_f", "bag_f1"].map(Metric.init)
+  static let exactMatch = Metric(name: "exact_match")
+  static let bits = Metric(name: "bits_per_token")
+
+  var isFraction: Bool { Self.fractions.contains(name) }
+  var title: String { Self.titles[name] ?? name }
+
+  /// What a fraction of this metric counts, for a sentence: `of the tokens`.
+  var ofWhat: String {
+    switch name {
+    case "token_accuracy": "of the tokens"
+    case "exact_match": "of the documents word for word"
+    default: "(\(title))"
+    }
+  }
+
+  func text(_ value: Double) -> String { isFraction ? NumberText.percent(value) : NumberText.significant(value) }
+
+  func interval(_ score: Score) -> String {
+    if isFraction { return NumberText.percentInterval(score.low, score.high) }
+    return "[\(NumberText.significant(score.low)), \(NumberText.significant(score.high))]"
+  }
+
+  /// A difference with its sign: percentage points for fractions.
+  func difference(_ value: Double) -> String {
+    if isFraction { return NumberText.points(value) }
+    let text = NumberText.significant(value)
+    return value > 0 ? "+" + text : text
+  }
+}

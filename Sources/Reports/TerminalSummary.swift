@@ -1,0 +1,52 @@
+package import Audit
+
+/// What a run prints when it is done: the verdict and one line a cell.
+package enum TerminalSummary {
+  /// The strongest attack of each cell beside the best guess, at most `width` columns; no escape sequence unless `color`.
+  package static func render(_ record: AuditRecord, width: Int? = nil, color: Bool = false) -> String {
+    let findings = Findings(record)
+    let verdict = Verdict(record, findings)
+    var out = record.complete ? "" : "PARTIAL: the run did not finish.\n"
+    out += wrapped(verdict.headline, width) + verdict.details.map { wrapped($0, width) }.joined() + "\n"
+    guard let metric = findings.primary else { return out }
+    let utility = UtilityScores(record, findings)
+    let cost = utility.metrics.first
+    var table = TerminalTable(
+      [
+        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"), .init(metric.title.lowercased(), .right),
+        .init("95 %", .right), .init("guess", .right), .init("bits/token", .right), .init("exact", .right),
+      ] + (cost.map { [.init($0.title.lowercased(), .right)] } ?? []))
+    for panel in findings.panels {
+      for (index, level) in findings.noises(in: panel).enumerated() {
+        guard let best = findings.best(panel, level, metric) else { continue }
+        let guess = findings.best(panel, level, metric, baselines: true)
+        func other(_ metric: Metric) -> String {
+          findings.score(panel, level, best.attack, metric).map { metric.text($0.mean) } ?? NumberText.missing
+        }
+        var cells = [
+          panel.title, level.label, level.sigma.map { NumberText.significant($0) } ?? NumberText.missing,
+          level.decibels.map { NumberText.fixed($0, 1) } ?? (level.isClean ? "∞" : NumberText.missing), findings.label(best.attack),
+          metric.text(best.score.mean), metric.interval(best.score), guess.map { metric.text($0.score.mean) } ?? NumberText.missing,
+          other(.bits), other(.exactMatch),
+        ]
+        if let cost { cells.append(utility.value(panel, level, cost).map { cost.text($0.mean) } ?? NumberText.missing) }
+        table.append(.init(cells, startsGroup: index == 0))
+      }
+    }
+    return out + table.render(width: width, color: color)
+  }
+
+  /// One paragraph, broken at spaces; untrusted controls are made visible.
+  private static func wrapped(_ text: String, _ width: Int?) -> String {
+    var (lines, line) = ([String](), "")
+    for word in visibleScalars(text).split(separator: " ") {
+      if let width, !line.isEmpty, displayWidth(line) + 1 + displayWidth(String(word)) > width {
+        lines.append(line)
+        line = String(word)
+      } else {
+        line += line.isEmpty ? String(word) : " " + word
+      }
+    }
+    return (lines + [line]).map { $0 + "\n" }.joined()
+  }
+}

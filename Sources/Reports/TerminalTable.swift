@@ -1,0 +1,80 @@
+import Diagnostics
+
+/// A table for a terminal or a log: columns aligned by display width, thin rules, bold rows when colour is allowed.
+package struct TerminalTable: Sendable {
+  package enum Alignment: Sendable { case left, right }
+
+  package struct Column: Sendable {
+    package var title: String
+    package var alignment: Alignment
+    package init(_ title: String, _ alignment: Alignment = .left) { (self.title, self.alignment) = (title, alignment) }
+  }
+
+  package struct Row: Sendable {
+    package var cells: [String]
+    /// Drawn bold if colour is allowed.
+    package var emphasised: Bool
+    /// Draws a rule above the row.
+    package var startsGroup: Bool
+    package init(_ cells: [String], emphasised: Bool = false, startsGroup: Bool = false) {
+      (self.cells, self.emphasised, self.startsGroup) = (cells, emphasised, startsGroup)
+    }
+  }
+
+  package var columns: [Column]
+  package private(set) var rows: [Row] = []
+
+  package init(_ columns: [Column]) { self.columns = columns }
+
+  /// Adds a row of one cell a column. Controls of untrusted text are escaped, so that it cannot drive the terminal.
+  package mutating func append(_ row: Row) {
+    precondition(row.cells.count == columns.count, "\(row.cells.count) cells for \(columns.count) columns")
+    var row = row
+    row.cells = row.cells.map(escapingControls)
+    rows.append(row)
+  }
+
+  /// The table as lines, each ended by a line feed and at most `width` columns wide if given: the widest left-aligned columns give way
+  /// first (`…`), numbers last. `color` switches the escape sequences on; pass false when NO_COLOR is set or the output is no terminal.
+  package func render(width limit: Int? = nil, color: Bool = false) -> String {
+    guard !columns.isEmpty else { return "" }
+    let widths = fittedWidths(limit)
+    let rule = String(repeating: "─", count: max(1, widths.reduce(0, +) + 2 * (widths.count - 1)))
+    func styled(_ text: String, _ code: String) -> String { color ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
+    func fitted(_ text: String) -> String { limit.map { clipped(text, toWidth: $0) } ?? text }
+    var lines = [styled(fitted(line(columns.map(\.title), widths)), "1"), styled(fitted(rule), "2")]
+    for (index, row) in rows.enumerated() {
+      if row.startsGroup, index > 0 { lines.append(styled(fitted(rule), "2")) }
+      let text = fitted(line(row.cells, widths))
+      lines.append(row.emphasised ? styled(text, "1") : text)
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func line(_ cells: [String], _ widths: [Int]) -> String {
+    var parts: [String] = []
+    for (index, cell) in cells.enumerated() {
+      let text = clipped(cell, toWidth: widths[index])
+      let padding = String(repeating: " ", count: max(0, widths[index] - displayWidth(text)))
+      parts.append(columns[index].alignment == .right ? padding + text : text + padding)
+    }
+    var text = parts.joined(separator: "  ")
+    while text.hasSuffix(" ") { text.removeLast() }
+    return text
+  }
+
+  private func fittedWidths(_ limit: Int?) -> [Int] {
+    var widths = columns.indices.map { column in
+      rows.reduce(displayWidth(columns[column].title)) { max($0, displayWidth($1.cells[column])) }
+    }
+    guard let limit else { return widths }
+    for (alignment, least) in [(Alignment.left, 6), (.right, 3), (.left, 1), (.right, 1)] {
+      while widths.reduce(2 * (widths.count - 1), +) > limit {
+        let shrinkable = columns.indices.filter { columns[$0].alignment == alignment && widths[$0] > least }
+        guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }
+        widths[widest] -= 1
+      }
+    }
+    return widths
+  }
+}

@@ -1,0 +1,58 @@
+import Diagnostics
+import Kernels
+import Llama
+
+/// The server's side: runs the middle blocks and keeps their keys and values for every open sequence (KV-cache collaboration: each party
+/// caches its own blocks, so a decoding step exchanges one vector each way).
+package final class SplitServer {
+  private let blocks: MiddleBlocks
+  private var caches: [UInt64: SequenceCache] = [:]
+  private let longestSequence: Int
+
+  /// - Parameter longestSequence: positions after which a sequence is refused, so that a client cannot fill the server's memory.
+  package init(_ blocks: MiddleBlocks, longestSequence: Int = 8192) {
+    (self.blocks, self.longestSequence) = (blocks, longestSequence)
+  }
+
+  /// Positions held for an open sequence.
+  private var lengths: [UInt64: Int] = [:]
+
+  /// h_B for the new positions of h_A. Throws, and changes nothing, when the message does not fit the model or itself.
+  package func forward(_ message: SmashedData) throws -> SmashedData {
+    try check(message)
+    let pasts = message.sequences.map { lengths[$0] ?? 0 }
+    let batch = PackedBatch(lengths: message.lengths, pasts: pasts)
+    var open = message.sequences.map { caches.removeValue(forKey: $0) ?? blocks.stack.emptyCache() }
+    let states = blocks.stack.forward(message.states, batch, caches: &open)
+    for (i, id) in message.sequences.enumerated() {
+      caches[id] = open[i]
+      lengths[id] = pasts[i] + message.lengths[i]
+    }
+    return SmashedData(sequences: message.sequences, lengths: message.lengths, states: states)
+  }
+
+  package func release(_ sequences: [UInt64]) {
+    for id in sequences {
+      caches[id] = nil
+      lengths[id] = nil
+    }
+  }
+
+  private func check(_ message: SmashedData) throws {
+    func refuse(_ why: String) -> Fault { Fault(.invalidData, "the message from the client \(why)") }
+    guard message.lengths.count == message.sequences.count, Set(message.sequences).count == message.sequences.count else {
+      throw refuse("names \(message.sequences.count) sequences with \(message.lengths.count) lengths, or one sequence twice")
+    }
+    var rows = 0
+    for (id, length) in zip(message.sequences, message.lengths) {
+      guard length > 0, length <= longestSequence - (lengths[id] ?? 0) else {
+        throw refuse("extends a sequence by \(length) positions; 1 to \(longestSequence) in all are allowed")
+      }
+      rows += length
+    }
+    guard message.states.rows == rows, message.states.columns == blocks.width else {
+      throw refuse("carries [\(message.states.rows), \(message.states.columns)] states where [\(rows), \(blocks.width)] belong")
+    }
+    guard message.states.values.allSatisfy(\.isFinite) else { throw refuse("carries a state that is not a finite number") }
+  }
+}
