@@ -96,7 +96,8 @@ private func describe(_ error: DecodingError) -> String {
   case .keyNotFound(let key, let context):
     return "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
   case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\"\(path(context))\" has the wrong type"
-  case .dataCorrupted(let context): return context.codingPath.isEmpty ? "not valid JSON" : "\"\(path(context))\" has an unknown value"
+  case .dataCorrupted(let context):
+    return context.codingPath.isEmpty ? "not valid JSON (\(context.debugDescription))" : "\"\(path(context))\" has an unknown value"
   @unknown default: return "not valid JSON"
   }
 }

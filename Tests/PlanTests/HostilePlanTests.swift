@@ -50,7 +50,10 @@ import Testing
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return Int((state >> 33) % UInt64(bound))
     }
-    let full = small + "\nsweep:\n  - model.partition.input: [1, 2]\n    defense.relative: [0, 1e-3]\n  - {defense.mean_abs: [0.1]}\n"
+    let full =
+      small + "\nsweep:\n  - model.partition.input: [1, 2]\n    defense.relative: [0, 1e-3]\n  - {defense.mean_abs: [0.1]}\n"
+      + "description: >\n\(String(repeating: "  words that a mutation may change without harm\n", count: 12))"
+    #expect(try plan(full).cells().count == 10)
     let tokens = [
       "[", "]", "{", "}", ":", "- ", "\n", " ", "&a", "*a", "!", "\"", "'", "#", "|", ">", "?", "0", "-1", "1e400", ".inf", "null", "~",
       "%", "@", "\t", "é", "\u{202E}", "<<", "9223372036854775808",
