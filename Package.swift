@@ -39,6 +39,7 @@ let package = Package(
 
     module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
     tests("Checkpoints", ["Checkpoints", "Diagnostics"]),
+    tests("Tokenizers", ["Tokenizers", "Checkpoints", "Diagnostics"]),
     tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
   ]
 )
