@@ -36,7 +36,7 @@ struct BytePairTokenizer: Tokenizer {
     normalizedMatcher = AddedTokenMatcher(
       addedTokens.filter(\.isNormalized).map { token in
         var token = token
-        for step in normalizer { step.apply(to: &token.content, atStart: true) }
+        for step in normalizer { step.apply(to: &token.content, atStart: false) }
         return token
       })
   }
@@ -127,7 +127,9 @@ struct BytePairTokenizer: Tokenizer {
 
   var sha256: String {
     var hash = SHA256()
-    func add(_ numbers: [Int]) { hash.update(data: numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }) }
+    func add(_ numbers: [Int]) {
+      hash.update(data: numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } })
+    }
     func add(_ bytes: some Collection<UInt8>) {
       add([bytes.count])
       hash.update(data: Array(bytes))
