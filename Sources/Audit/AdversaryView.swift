@@ -28,7 +28,8 @@ package struct ViewIdentity: Sendable, Hashable, Codable {
   package var created: String
   package var fedseaVersion: String
 
-  package init(runID: String, planSHA256: String, checkpointSHA256: String, tokenizerSHA256: String, created: String, fedseaVersion: String) {
+  package init(runID: String, planSHA256: String, checkpointSHA256: String, tokenizerSHA256: String, created: String, fedseaVersion: String)
+  {
     (self.runID, self.planSHA256, self.checkpointSHA256) = (runID, planSHA256, checkpointSHA256)
     (self.tokenizerSHA256, self.created, self.fedseaVersion) = (tokenizerSHA256, created, fedseaVersion)
   }

@@ -25,7 +25,8 @@ extension HTMLReport {
     let attacks = findings.attacks.map { attack -> Markup in
       let method = record.attacks?.first { $0.name == attack.name }
       let paper = method.map { $0.paper.isEmpty || $0.paper == "control" ? "" : " (\($0.paper))" } ?? ""
-      return "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"
+      return
+        "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"
     }
     let attackList: Markup = attacks.isEmpty ? "" : "<h3>Attacks, strongest first</h3><dl class=\"plain\">\(attacks)</dl>"
     return """
@@ -37,17 +38,19 @@ extension HTMLReport {
   private var coverage: Markup {
     let stated = record.coverage ?? Self.derivedCoverage(record)
     let rows = stated.map { item -> Markup in
-      let status = switch item.protection {
-      case .protected: "protected"
-      case .unprotected: "unprotected"
-      case .notExamined: "not examined"
-      }
+      let status =
+        switch item.protection {
+        case .protected: "protected"
+        case .unprotected: "unprotected"
+        case .notExamined: "not examined"
+        }
       let attacked = record.results.contains { $0.channel == item.channel } ? "attacked" : "–"
       return "<tr><th scope=\"row\">\(item.channel)</th><td>\(attacked)</td><td class=\"nowrap\">\(status)</td><td>\(item.note)</td></tr>"
     }
     let source: Markup =
       record.coverage == nil
-      ? "<p class=\"note\">The record does not state its coverage; this table is derived from its threat model and its noise settings.</p>" : ""
+      ? "<p class=\"note\">The record does not state its coverage; this table is derived from its threat model and its noise settings.</p>"
+      : ""
     return scrolling(
       "Channels",
       """
@@ -64,9 +67,12 @@ extension HTMLReport {
     for channel in Channel.allCases {
       let isCut = channel == .inputHiddenStates
       if !observed.contains(channel.rawValue) {
-        rows.append(ChannelCoverage(channel: channel.rawValue, protection: .notExamined, note: "the adversary of this audit does not see it"))
+        rows.append(
+          ChannelCoverage(channel: channel.rawValue, protection: .notExamined, note: "the adversary of this audit does not see it"))
       } else if isCut && isNoisy {
-        rows.append(ChannelCoverage(channel: channel.rawValue, protection: .protected, note: "noise in every cell that has some; clean in the others"))
+        rows.append(
+          ChannelCoverage(channel: channel.rawValue, protection: .protected, note: "noise in every cell that has some; clean in the others")
+        )
       } else {
         rows.append(ChannelCoverage(channel: channel.rawValue, protection: .unprotected, note: "no defense recorded"))
       }

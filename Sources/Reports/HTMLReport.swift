@@ -20,7 +20,8 @@ package struct HTMLReport {
     let sections: [(id: String, title: String, body: Markup)] = [
       ("glance", "At a glance", glance), ("tested", "What was tested", tested), ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
-      ("utility", "What the noise costs", price), ("cells", "All cells", cells), ("text-metrics", "Further metrics of the best attack", furtherMetrics),
+      ("utility", "What the noise costs", price), ("cells", "All cells", cells),
+      ("text-metrics", "Further metrics of the best attack", furtherMetrics),
       ("samples", "Samples", sampleSection), ("reproduce", "How to reproduce", reproduce), ("limits", "Limits", limits),
       ("settings", "Full settings", settings),
     ].filter { !$0.2.source.isEmpty }
@@ -63,7 +64,8 @@ package struct HTMLReport {
     if case .map(let plan) = record.plan, let text = plan["description"]?.text { description = "<p>\(truncated(text, to: 600).text)</p>" }
     let facts: [(String, String)] = [
       ("Documents", "\(NumberText.grouped(record.dataset.documents)), \(NumberText.grouped(record.dataset.tokens)) tokens"),
-      ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")), ("Commit", String(record.commit.prefix(12))),
+      ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")),
+      ("Commit", String(record.commit.prefix(12))),
       ("Created (UTC)", record.created), ("Run", record.runID), ("May enter a leaderboard", record.eligible ? "yes" : "no"),
     ]
     return """

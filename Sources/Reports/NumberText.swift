@@ -17,7 +17,9 @@ package enum NumberText {
     guard value.isFinite else { return missing }
     guard value != 0 else { return "0" }
     let exponent = Int(log10(abs(value)).rounded(.down))
-    guard (-4..<6).contains(exponent) else { return String(format: "%.\(max(0, digits - 1))e", value).replacingOccurrences(of: "-", with: "−") }
+    guard (-4..<6).contains(exponent) else {
+      return String(format: "%.\(max(0, digits - 1))e", value).replacingOccurrences(of: "-", with: "−")
+    }
     var text = fixed(value, max(0, digits - 1 - exponent))
     if text.contains(".") {
       while text.hasSuffix("0") { text.removeLast() }

@@ -13,7 +13,8 @@ package enum TerminalSummary {
     let cost = utility.metrics.first
     var table = TerminalTable(
       [
-        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"), .init(metric.title.lowercased(), .right),
+        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"),
+        .init(metric.title.lowercased(), .right),
         .init("95 %", .right), .init("guess", .right), .init("bits/token", .right), .init("exact", .right),
       ] + (cost.map { [.init($0.title.lowercased(), .right)] } ?? []))
     for panel in findings.panels {

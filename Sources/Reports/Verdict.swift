@@ -68,7 +68,9 @@ struct Verdict: Sendable, Equatable {
     for metric in utility.metrics.prefix(1) {
       guard let cost = utility.value(least.panel, least.noise, metric) else { continue }
       text += ". Its price: \(metric.title.lowercased()) \(metric.text(cost.mean))"
-      if !least.noise.isClean, let clean = utility.clean(least.panel, metric) { text += " instead of \(metric.text(clean.mean)) without noise" }
+      if !least.noise.isClean, let clean = utility.clean(least.panel, metric) {
+        text += " instead of \(metric.text(clean.mean)) without noise"
+      }
     }
     return text + "."
   }
