@@ -1,7 +1,7 @@
-import Audit
+package import Audit
 import Foundation
 import Checkpoints
-import Kernels
+package import Kernels
 import Llama
 import SplitLearning
 
@@ -10,7 +10,7 @@ import SplitLearning
 /// Two codebooks. `first`: every token alone, which is exact for the first position of a document. `later`: every token after a public
 /// context; the residual of real text around it (`bias`, `variance` per channel) is measured on auxiliary text, so the likelihood knows how
 /// wrong it is. After Luo et al. ("calibrated anchors"), with a Gaussian residual model in place of their distance.
-struct AnchorTable: Sendable {
+package struct AnchorTable: Sendable {
   /// [V, C] each.
   let first: Matrix
   let later: Matrix
@@ -19,7 +19,7 @@ struct AnchorTable: Sendable {
   let variance: [Float]
 
   /// The tables for the cut after `inputBlocks` blocks, made once per run: 2·V forwards of one token.
-  static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable {
+  package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable {
     means.memory.table("anchors/\(inputBlocks)") {
       let stack = means.model.stack[0..<inputBlocks]
       let context = Array((means.auxiliary.max { $0.count < $1.count } ?? []).prefix(16))
@@ -81,6 +81,16 @@ struct AnchorTable: Sendable {
     }
     compute.addBias(&scores, half)
     return scores
+  }
+}
+
+extension AnchorTable {
+  /// The `count` tokens whose anchors lie nearest to that of `token` (itself among them), nearest first.
+  package func nearest(to token: Int32, count: Int, isFirst: Bool, _ compute: Compute) -> [Int32] {
+    let table = isFirst ? first : later
+    let own = table.slice(Int(token)..<Int(token) + 1)
+    let distances = compute.squaredDistances(table, to: own, target: [Int32](repeating: 0, count: table.rows))
+    return largest(count, of: distances.map { -$0 })
   }
 }
 

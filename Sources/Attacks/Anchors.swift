@@ -13,6 +13,8 @@ package struct Anchors: Attack {
     cost: "2·V candidate forwards once per cut, then one product", knowledge: .k1, channels: [.inputHiddenStates],
     settings: ["prior_weight": "weight of the unigram prior, default 1"])
 
+  package static let rules: [String: SettingRule] = ["prior_weight": .number(0...10)]
+
   private let priorWeight: Float
 
   package init(_ settings: [String: SettingValue]) throws {

@@ -51,24 +51,27 @@ package struct LanguageModelGuess: Attack {
   package init(_ settings: [String: SettingValue]) throws {}
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
-    var prior = LanguagePrior(means)
     let longest = (0..<view.documents).map { view.range(of: $0).count }.max() ?? 0
-    // Every document gets the same greedy text: the model sees nothing of them. One pass serves all.
-    var text: [Int32] = []
-    var steps = TokenPosterior(width: 64)
-    var branch = prior.start()
-    for step in 0..<longest {
-      let row = prior.logProbabilities(of: branch)
-      steps.append(densest: row, width: 64)
-      let token = argmax(row[...])
-      text.append(token)
-      if step + 1 < longest { prior.advance([(branch, token)]).first.map { branch = $0 } }
-      try progress(Double(step + 1) / Double(longest))
-    }
+    // Every document gets the same greedy text, because the model sees nothing of them: one pass serves all documents and all cells.
+    let (text, steps) = try means.memory.table("language-model/\(longest)") { try Self.greedy(longest, means, progress) }
     var posterior = TokenPosterior(width: 64)
     for document in 0..<view.documents {
       for step in 0..<view.range(of: document).count { posterior.append(steps, position: step) }
     }
     return Reconstruction(tokens: (0..<view.documents).map { Array(text.prefix(view.range(of: $0).count)) }, posterior: posterior)
+  }
+
+  private static func greedy(_ length: Int, _ means: AttackerMeans, _ progress: (Double) throws -> Void) throws -> ([Int32], TokenPosterior) {
+    let prior = LanguagePrior(means)
+    var (text, steps) = ([Int32](), TokenPosterior(width: 64))
+    var branch = prior.start()
+    for step in 0..<length {
+      let row = prior.logProbabilities(of: branch)
+      steps.append(densest: row, width: 64)
+      text.append(argmax(row[...]))
+      if step + 1 < length { branch = prior.advance([(branch, text[step])])[0] }
+      try progress(Double(step + 1) / Double(length))
+    }
+    return (text, steps)
   }
 }

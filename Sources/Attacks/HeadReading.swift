@@ -10,6 +10,8 @@ package struct HeadReading: Attack {
     cost: "one product with the head", knowledge: .k1, channels: [.inputHiddenStates],
     settings: ["shift": "0 (default) reads the token from its own state, 1 from the state before it"])
 
+  package static let rules: [String: SettingRule] = ["shift": .integer(0...1)]
+
   private let shift: Int
 
   package init(_ settings: [String: SettingValue]) throws {

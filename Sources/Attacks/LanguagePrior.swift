@@ -26,7 +26,7 @@ struct LanguagePrior {
   func logProbabilities(of branch: Branch) -> [Float] { branch.next }
 
   /// The branches after one more token each, computed in one batch.
-  mutating func advance(_ steps: [(branch: Branch, token: Int32)]) -> [Branch] {
+  func advance(_ steps: [(branch: Branch, token: Int32)]) -> [Branch] {
     guard !steps.isEmpty else { return [] }
     var caches = steps.map(\.branch.cache)
     let batch = PackedBatch(lengths: steps.map { _ in 1 }, pasts: caches.map(\.length))

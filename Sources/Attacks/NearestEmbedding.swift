@@ -12,6 +12,8 @@ package struct NearestEmbedding: Attack {
     cost: "one product with the embedding table", knowledge: .k1, channels: [.inputHiddenStates],
     settings: ["distance": "cosine (default) or l2", "centered": "1 (default) subtracts the mean state and the mean embedding first, 0 does not"])
 
+  package static let rules: [String: SettingRule] = ["distance": .choice(Distance.allCases.map(\.rawValue)), "centered": .integer(0...1)]
+
   private let distance: Distance
   private let centered: Bool
 

@@ -49,7 +49,7 @@ struct SequentialDecoder {
   private let stack: BlockStack
   private let anchors: AnchorTable?
   private let noise: NoiseStatement
-  private var prior: LanguagePrior
+  private let prior: LanguagePrior
   private(set) var forwards = 0
 
   init(_ settings: SequentialMatching, _ observation: Observation, _ ranges: [Range<Int>], _ inputBlocks: Int, _ means: AttackerMeans) {

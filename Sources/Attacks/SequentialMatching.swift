@@ -36,6 +36,11 @@ package struct SequentialMatching: Attack {
       "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
     ])
 
+  package static let rules: [String: SettingRule] = [
+    "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64), "prior_weight": .number(0...10),
+    "max_candidates": .integer(1...(1 << 30)),
+  ]
+
   let candidates: Candidates
   let beam: Int
   let priorWeight: Float

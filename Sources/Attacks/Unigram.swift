@@ -1,16 +1,16 @@
-import Llama
-import Audit
+package import Audit
 import Checkpoints
 import Foundation
 
-/// Token frequencies of public text, smoothed by adding one half to every count (Jeffreys).
-struct Unigram: Sendable {
+/// Token frequencies of public text, smoothed by adding one half to every count (Jeffreys): the prior of a document's first token.
+package struct Unigram: Sendable {
   /// [V] natural logarithms.
-  let logProbabilities: [Float]
+  package let logProbabilities: [Float]
   /// Token ids by falling probability.
   let ranked: [Int32]
 
-  static func of(_ means: AttackerMeans) -> Unigram {
+  /// The table for the public text at hand, made once per run.
+  package static func of(_ means: AttackerMeans) -> Unigram {
     means.memory.table("unigram") {
       var counts = [Double](repeating: 0.5, count: means.model.configuration.vocabularySize)
       for token in means.auxiliary.joined() { counts[Int(token)] += 1 }

@@ -36,6 +36,8 @@ package struct MethodDescription: Sendable, Hashable, Codable {
 /// Reconstructs private tokens from what an adversary saw. It is handed no truth: no type it can reach holds any.
 package protocol Attack: Sendable {
   static var description: MethodDescription { get }
+  /// Rules for its settings, by name.
+  static var rules: [String: SettingRule] { get }
   /// Reads its settings from a plan; throws on a wrong value (unknown keys are refused before).
   init(_ settings: [String: SettingValue]) throws
   /// - Parameters:
@@ -43,6 +45,10 @@ package protocol Attack: Sendable {
   ///   - means: what the threat model grants.
   ///   - progress: called now and then with the fraction done, 0...1; may throw to stop.
   func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction
+}
+
+extension Attack {
+  package static var rules: [String: SettingRule] { [:] }
 }
 
 /// What the attacker has before looking: public weights, public text, and memory of what it already computed from them.

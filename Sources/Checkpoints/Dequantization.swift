@@ -132,11 +132,14 @@ enum Dequantization {
     SIMD16<Float>(SIMD16<Int32>(truncatingIfNeeded: q) &- zero)
   }
 
-  /// Sixteen times bit i of `bits` in lane i.
+  /// Sixteen times bit i of the 16 low ones of `bits` in lane i.
   @inline(__always) private static func fifthBits(_ bits: UInt32) -> SIMD16<UInt8> {
-    let lanes = SIMD16<UInt16>(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-    let set = (lanes & UInt16(truncatingIfNeeded: bits)) .!= 0
-    return SIMD16<UInt8>(truncatingIfNeeded: SIMD16<UInt16>(repeating: 0).replacing(with: 16, where: set))
+    let own = SIMD8<UInt8>(1, 2, 4, 8, 16, 32, 64, 128)
+    let toTop = SIMD8<UInt8>(128, 64, 32, 16, 8, 4, 2, 1)
+    let low = SIMD8(repeating: UInt8(truncatingIfNeeded: bits)) & own
+    let high = SIMD8(repeating: UInt8(truncatingIfNeeded: bits >> 8)) & own
+    // A product of the lane's own power of two and its counterpart is 128 or nothing.
+    return (SIMD16(lowHalf: low, highHalf: high) &* SIMD16(lowHalf: toTop, highHalf: toTop)) &>> 3
   }
 
   @inline(__always) private static func store<V>(_ values: V, _ target: UnsafeMutablePointer<Float>) {

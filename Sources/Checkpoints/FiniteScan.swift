@@ -14,22 +14,30 @@ enum FiniteScan {
     }
   }
 
-  @inline(__always) private static func firstBad<T: FixedWidthInteger & SIMDScalar>(_ bytes: UnsafeRawBufferPointer, exponent: T) -> Int?
-  where T.SIMDMaskScalar: SIMDScalar {
-    let size = MemoryLayout<T>.size
-    let count = bytes.count / size
-    let stride = 64 / size
-    var index = 0
-    // Whole cache lines first: is any lane's exponent all ones?
-    while index + stride <= count {
-      var bad = false
-      for lane in 0..<stride {
-        bad = bad || (bytes.loadUnaligned(fromByteOffset: (index + lane) * size, as: T.self) & exponent == exponent)
+  /// Whole pages of 4096 bytes first, then weight by weight.
+  ///
+  /// Eight bytes hold two or four weights. Their exponents, each with its own lowest bit added, carry into the sign's place just when they are
+  /// all ones, and never further.
+  @inline(__always) private static func firstBad<T: FixedWidthInteger & UnsignedInteger>(_ bytes: UnsafeRawBufferPointer, exponent: T)
+    -> Int?
+  {
+    let lanes = UInt64.max / UInt64(T.max)
+    let exponents = SIMD8(repeating: UInt64(exponent) * lanes)
+    let lowest = SIMD8(repeating: UInt64(exponent & (0 &- exponent)) * lanes)
+    let signs = SIMD8(repeating: UInt64(T.max / 2 + 1) * lanes)
+    var offset = 0
+    while offset + 4096 <= bytes.count {
+      var flags = SIMD8<UInt64>()
+      for line in 0..<64 {
+        flags |= (bytes.loadUnaligned(fromByteOffset: offset + 64 * line, as: SIMD8<UInt64>.self) & exponents) &+ lowest
       }
-      if bad { break }
-      index += stride
+      if flags & signs != SIMD8() { break }
+      offset += 4096
     }
-    return (index..<count).first { bytes.loadUnaligned(fromByteOffset: $0 * size, as: T.self) & exponent == exponent }
+    let size = MemoryLayout<T>.size
+    return (offset / size..<bytes.count / size).first {
+      bytes.loadUnaligned(fromByteOffset: $0 * size, as: T.self) & exponent == exponent
+    }
   }
 
   private static func firstBadScale(_ type: StoredType, _ bytes: UnsafeRawBufferPointer, _ offsets: [Int]) -> Int? {

@@ -14,8 +14,9 @@ enum HalfFloat {
   @inline(__always) static func widen(_ half: SIMD8<UInt16>) -> SIMD8<Float> {
     let wide = SIMD8<UInt32>(truncatingIfNeeded: half)
     let magnitude = unsafeBitCast((wide & 0x7FFF) &<< 13, to: SIMD8<Float>.self) * 0x1p112
-    var bits = unsafeBitCast(magnitude, to: SIMD8<UInt32>.self)
-    bits.replace(with: bits | 0x7F80_0000, where: (wide & 0x7C00) .== 0x7C00)
+    // One in the lanes whose exponent is all ones, by its carry; lane masks would be slower.
+    let special = ((wide & 0x7C00) &+ 0x0400) &>> 15
+    let bits = unsafeBitCast(magnitude, to: SIMD8<UInt32>.self) | ((0 &- special) & 0x7F80_0000)
     return unsafeBitCast(bits | ((wide & 0x8000) &<< 16), to: SIMD8<Float>.self)
   }
 

@@ -1,4 +1,6 @@
 import CKernels
+import COneDNN
+import COpenBLAS
 
 /// Where and how wide the products run. A value, handed down: there is no global setting.
 package struct Compute: Sendable, Hashable {
@@ -47,5 +49,14 @@ extension Array where Element == Float {
       fill(buffer.baseAddress!)
       initialized = count
     }
+  }
+}
+
+extension Compute {
+  /// Versions of the libraries that run the products, for `doctor` and the record.
+  package static var libraryVersions: [String: String] {
+    var versions = ["OpenBLAS": String(cString: openblas_get_config())]
+    if let version = dnnl_version()?.pointee { versions["oneDNN"] = "\(version.major).\(version.minor).\(version.patch)" }
+    return versions
   }
 }

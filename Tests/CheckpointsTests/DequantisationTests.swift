@@ -23,7 +23,8 @@ import Testing
   }
 
   @Test func everyHalfWidensAsSwiftDoes() {
-    let matrix = StoredMatrix(name: "all", type: .f16, rows: 1, columns: 1 << 16, bytes: MappedBytes((0..<1 << 16).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }))
+    let matrix = StoredMatrix(
+      name: "all", type: .f16, rows: 1, columns: 1 << 16, bytes: MappedBytes((0..<1 << 16).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }))
     for (bits, value) in matrix.widened().enumerated() {
       let expected = Float(Float16(bitPattern: UInt16(bits)))
       #expect(value.bitPattern == expected.bitPattern || (value.isNaN && expected.isNaN))
@@ -35,7 +36,9 @@ import Testing
     let (rows, blocks) = (5, 3)
     let columns = blocks * type.blockLength
     let clean = [UInt8](repeating: 0x11, count: type.byteCount(rows: rows, columns: columns)!)
-    func matrix(_ bytes: [UInt8]) -> StoredMatrix { StoredMatrix(name: "w", type: type, rows: rows, columns: columns, bytes: MappedBytes(bytes)) }
+    func matrix(_ bytes: [UInt8]) -> StoredMatrix {
+      StoredMatrix(name: "w", type: type, rows: rows, columns: columns, bytes: MappedBytes(bytes))
+    }
     try matrix(clean).checkFinite()
     let high: [(Int, [UInt8])] =
       switch type {
@@ -56,11 +59,12 @@ import Testing
     }
   }
 
-  @Test func aLongCleanRunHidesNothing() {
+  @Test(arguments: [StoredType.f32, .f16, .bf16])
+  func aLongCleanRunHidesNothing(_ type: StoredType) {
     var values = [Float](repeating: 1, count: 4099)
-    for position in [0, 15, 16, 4080, 4098] {
+    for position in [0, 15, 16, 1023, 2047, 3071, 4080, 4098] {
       values[position] = .infinity
-      let matrix = StoredMatrix(name: "w", type: .f32, rows: values.count, columns: 1, bytes: MappedBytes(StoredType.f32.encoded(values)))
+      let matrix = StoredMatrix(name: "w", type: type, rows: values.count, columns: 1, bytes: MappedBytes(type.encoded(values)))
       expectFault("first in row \(position)") { try matrix.checkFinite() }
       values[position] = 1
     }

@@ -52,7 +52,9 @@ import Testing
       _ = try parse(header(tensors: 1) + name("t") + short(4) + side + side + side + side + short(0) + word(0) + padding)
     }
     // 2^23 elements are allowed as a count, but are not there.
-    expectFault("announces 8388608 elements") { _ = try parse(header(entries: 1) + entry("k", type: 9) + short(8) + word(1 << 23) + padding) }
+    expectFault("announces 8388608 elements") {
+      _ = try parse(header(entries: 1) + entry("k", type: 9) + short(8) + word(1 << 23) + padding)
+    }
     expectFault("truncated: k needs") { _ = try parse(header(entries: 1) + entry("k", type: 9) + short(6) + word(1 << 23) + padding) }
   }
 
@@ -83,7 +85,9 @@ import Testing
       _ = try parse(header(tensors: 2) + long + name("u") + short(1) + word(8) + short(0) + word(32) + padding)
     }
     for alignment in [UInt64(0), 3, 24, 1 << 40] {
-      expectFault("general.alignment") { _ = try parse(header(entries: 1) + entry("general.alignment", type: 10) + word(alignment) + padding) }
+      expectFault("general.alignment") {
+        _ = try parse(header(entries: 1) + entry("general.alignment", type: 10) + word(alignment) + padding)
+      }
     }
   }
 
@@ -106,11 +110,15 @@ import Testing
     var sound = 0
     for round in 0..<8000 {
       let bytes = damaged(models[round % 2], reach: 2200, using: &random)
-      sound += survives {
-        let file = try parse(bytes)
-        for info in file.tensors.values { _ = file.bytes(of: info)?.withUnsafeBytes { $0.reduce(UInt8(0), &+) } }
-        let checkpoint = try Checkpoint(gguf: file)
-        for key in checkpoint.keys { _ = survives { _ = try checkpoint.matrix(key).widened() } || survives { _ = try checkpoint.vector(key) } } } ? 1 : 0
+      sound +=
+        survives {
+          let file = try parse(bytes)
+          for info in file.tensors.values { _ = file.bytes(of: info)?.withUnsafeBytes { $0.reduce(UInt8(0), &+) } }
+          let checkpoint = try Checkpoint(gguf: file)
+          for key in checkpoint.keys {
+            _ = survives { _ = try checkpoint.matrix(key).widened() } || survives { _ = try checkpoint.vector(key) }
+          }
+        } ? 1 : 0
     }
     #expect(sound > 0 && sound < 8000)
   }

@@ -61,7 +61,9 @@ import Testing
       let bytes = withUnsafeBytes(of: length.littleEndian) { [UInt8]($0) } + [0x7B, 0x7D]
       expectFault("header length") { _ = try SafetensorsFile(parsing: MappedBytes(bytes), path: "memory") }
     }
-    expectFault("truncated: the header needs 3") { _ = try SafetensorsFile(parsing: MappedBytes([3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D]), path: "memory") }
+    expectFault("truncated: the header needs 3") {
+      _ = try SafetensorsFile(parsing: MappedBytes([3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D]), path: "memory")
+    }
     expectFault("truncated") { _ = try SafetensorsFile(parsing: MappedBytes([3, 0, 0]), path: "memory") }
   }
 
@@ -72,10 +74,11 @@ import Testing
     var sound = 0
     for _ in 0..<6000 {
       let bytes = damaged(file, reach: headerLength + 8, using: &random)
-      sound += survives {
-        let file = try SafetensorsFile(parsing: MappedBytes(bytes), path: "memory")
-        for info in file.tensors.values { _ = file.bytes(of: info).withUnsafeBytes { $0.reduce(UInt8(0), &+) } }
-      } ? 1 : 0
+      sound +=
+        survives {
+          let file = try SafetensorsFile(parsing: MappedBytes(bytes), path: "memory")
+          for info in file.tensors.values { _ = file.bytes(of: info).withUnsafeBytes { $0.reduce(UInt8(0), &+) } }
+        } ? 1 : 0
     }
     #expect(sound > 0 && sound < 6000)
   }

@@ -1,4 +1,4 @@
-package import Checkpoints
+import Checkpoints
 import Diagnostics
 import Foundation
 package import Kernels

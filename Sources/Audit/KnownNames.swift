@@ -1,0 +1,37 @@
+/// Every name that a plan may use. The catalogs of attacks, defenses, metrics and data sets fill it; a plan is checked against it.
+package struct KnownNames: Sendable {
+  package var checkpoints: [String]
+  /// Data set name → its splits.
+  package var datasets: [String: [String]]
+  package var defenses: [String: KnownMethod]
+  package var attacks: [String: KnownMethod]
+  package var metrics: [String]
+
+  package init(
+    checkpoints: [String], datasets: [String: [String]], defenses: [String: KnownMethod], attacks: [String: KnownMethod], metrics: [String]
+  ) {
+    (self.checkpoints, self.datasets, self.defenses) = (checkpoints, datasets, defenses)
+    (self.attacks, self.metrics) = (attacks, metrics)
+  }
+}
+
+/// What a plan may say about one attack or defense.
+package struct KnownMethod: Sendable {
+  /// Setting name → rule; nil accepts any scalar under any name.
+  package var settings: [String: SettingRule]?
+  /// A defense that takes exactly one unit of noise (`mean_abs`, `sigma`, `relative`, or `epsilon` with `delta` and `clip`).
+  package var takesNoise: Bool
+
+  package init(settings: [String: SettingRule]? = [:], takesNoise: Bool = false) {
+    (self.settings, self.takesNoise) = (settings, takesNoise)
+  }
+}
+
+/// The values that one setting accepts; bounds are inclusive.
+package enum SettingRule: Sendable, Hashable {
+  case integer(ClosedRange<Int>)
+  case number(ClosedRange<Double>)
+  case choice([String])
+  case flag
+  case text
+}

@@ -1,0 +1,114 @@
+import Diagnostics
+import HDF5
+import Kernels
+import SplitLearning
+
+/// view.h5: an `AdversaryView` that h5py, h5dump and pandas open.
+///
+/// Root attributes `encoding-type="fedsea-view"`, `encoding-version`, `run_id`, `plan_sha256`, `checkpoint_sha256`, `tokenizer_sha256`, `created`,
+/// `fedsea_version`, `partition_input`, `partition_output`; `/samples/offsets` int64 [documents + 1]; `/metadata/lengths` int64 [documents]; one
+/// dataset [N, C] a channel at the path of its raw value, f32 or IEEE f16, with the attributes `dims`, `unit`, `defense`, `noise_law` and,
+/// unless it is withheld, `noise_sigma`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
+package enum ViewFile {
+  static let encoding = "fedsea-view"
+
+  /// Writes a view, whole or not at all: the same bytes as a `ViewWriter` that is given its documents one by one.
+  ///
+  /// `Channel.lengths` is what `offsets` say; it is written always and never read back as an observation.
+  /// Throws `.invalidData` for values that are not finite or do not fit f16, `.cannotCreate`, `.inputOutput`.
+  package static func write(_ view: AdversaryView, to path: String, precision: ViewPrecision = .f32, deflate: Int = 0) throws {
+    let observations = view.observations.filter { $0.key != .lengths }
+    let writer = try ViewWriter(
+      path, identity: view.identity, partition: view.partition,
+      channels: observations.mapValues {
+        ChannelDescription(columns: $0.values.columns, dimensions: $0.dimensions, unit: $0.unit, noise: $0.noise)
+      }, precision: precision, deflate: deflate)
+    let lengths = (0..<view.documents).map { view.range(of: $0).count }
+    try writer.append(lengths, observations.mapValues(\.values))
+    try writer.close()
+  }
+
+  /// Reads an untrusted view: every attribute, shape, offset and value is checked. All values are in memory afterwards, 4 bytes each.
+  /// Throws `.missingInput`, or `.invalidData` for whatever is not as `ViewFile` says.
+  package static func read(_ path: String) throws -> AdversaryView {
+    let file = try HDF5File.open(path)
+    let root = file.root
+    try root.requireEncoding(encoding)
+    let identity = try readIdentity(root)
+    let partition = PartitionPoints(input: try blocks("partition_input", root), output: try blocks("partition_output", root))
+    let offsets = try root.readOffsets()
+    try checkLengths(root, offsets)
+    var observations: [Channel: Observation] = [:]
+    for channel in Channel.allCases where channel != .lengths {
+      if try root.contains(channel.rawValue) {
+        observations[channel] = try readObservation(root.dataset(channel.rawValue), tokens: offsets[offsets.count - 1])
+      }
+    }
+    try file.close()
+    return AdversaryView(identity: identity, partition: partition, offsets: offsets, observations: observations)
+  }
+
+  static func writeHeader(_ identity: ViewIdentity, _ partition: PartitionPoints, to root: HDF5Group) throws {
+    try root.setEncoding(encoding)
+    try root.setAttribute("run_id", identity.runID)
+    try root.setAttribute("plan_sha256", identity.planSHA256)
+    try root.setAttribute("checkpoint_sha256", identity.checkpointSHA256)
+    try root.setAttribute("tokenizer_sha256", identity.tokenizerSHA256)
+    try root.setAttribute("created", identity.created)
+    try root.setAttribute("fedsea_version", identity.fedseaVersion)
+    try root.setAttribute("partition_input", Int64(partition.input))
+    try root.setAttribute("partition_output", Int64(partition.output))
+  }
+
+  static func writeDescription(_ description: ChannelDescription, to dataset: HDF5Object) throws {
+    try dataset.setAttribute("dims", description.dimensions)
+    try dataset.setAttribute("unit", description.unit)
+    try dataset.setAttribute("defense", description.noise.defense)
+    try dataset.setAttribute("noise_law", description.noise.law)
+    if let sigma = description.noise.sigma { try dataset.setAttribute("noise_sigma", sigma) }
+  }
+
+  private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
+    ViewIdentity(
+      runID: try root.text("run_id"), planSHA256: try root.text("plan_sha256"), checkpointSHA256: try root.text("checkpoint_sha256"),
+      tokenizerSHA256: try root.text("tokenizer_sha256"), created: try root.text("created"), fedseaVersion: try root.text("fedsea_version"))
+  }
+
+  private static func blocks(_ name: String, _ root: HDF5Group) throws -> Int {
+    let number = try root.integer(name)
+    guard (0...1_000_000).contains(number) else { throw root.invalid("the attribute \(name) is \(number), expected a number of blocks") }
+    return Int(number)
+  }
+
+  private static func checkLengths(_ root: HDF5Group, _ offsets: [Int]) throws {
+    let dataset = try root.dataset(Channel.lengths.rawValue)
+    guard dataset.shape == [offsets.count - 1] else {
+      throw dataset.invalid("shape \(dataset.shape), but there are \(offsets.count - 1) documents")
+    }
+    for (document, length) in try dataset.integers().enumerated() where length != offsets[document + 1] - offsets[document] {
+      throw dataset.invalid("document \(document) has length \(length), but its offsets say \(offsets[document + 1] - offsets[document])")
+    }
+  }
+
+  private static func readObservation(_ dataset: HDF5Dataset, tokens: Int) throws -> Observation {
+    guard dataset.shape.count == 2, dataset.rows == tokens, dataset.columns >= 1 else {
+      throw dataset.invalid("shape \(dataset.shape), but the offsets end at \(tokens): expected [\(tokens), C]")
+    }
+    let noise = try readNoise(dataset)
+    let dimensions = try dataset.texts("dims")
+    guard dimensions.count == 2 else { throw dataset.invalid("the attribute dims names \(dimensions.count) dimensions, expected 2") }
+    let values = try dataset.floats()
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
+      throw dataset.invalid("\(values[index]) at row \(index / dataset.columns), column \(index % dataset.columns), expected finite values")
+    }
+    return Observation(
+      values: Matrix(rows: tokens, columns: dataset.columns, values: values), dimensions: dimensions, unit: try dataset.text("unit"),
+      noise: noise)
+  }
+
+  private static func readNoise(_ dataset: HDF5Dataset) throws -> NoiseStatement {
+    let sigma = try dataset.hasAttribute("noise_sigma") ? dataset.real("noise_sigma") : nil
+    if let sigma, !(sigma >= 0 && sigma.isFinite) { throw dataset.invalid("noise_sigma is \(sigma), expected a standard deviation") }
+    return NoiseStatement(defense: try dataset.text("defense"), law: try dataset.text("noise_law"), sigma: sigma)
+  }
+}

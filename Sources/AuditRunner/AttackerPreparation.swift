@@ -1,0 +1,15 @@
+package import Attacks
+package import Audit
+import Datasets
+package import Fetching
+import Llama
+
+/// The means of an attacker who works offline from a dump: weights and public text, no private data set is opened.
+package enum AttackerPreparation {
+  package static func means(_ plan: AuditPlan, loaded: LoadedModel, store: ArtifactStore) throws -> AttackerMeans {
+    let seed = plan.seeds.first ?? 1
+    return AttackerMeans(
+      model: loaded.model, auxiliary: try PublicText.passages(plan, seed: seed, tokenizer: loaded.tokenizer, store: store),
+      excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory())
+  }
+}

@@ -1,0 +1,174 @@
+package import Attacks
+package import Audit
+import Checkpoints
+package import Diagnostics
+package import Fetching
+package import Foundation
+import HDF5
+package import Kernels
+import LeakageMetrics
+import Llama
+import Privacy
+import PrivateText
+import Reports
+import SplitLearning
+
+/// Runs a plan: every cell of its sweep through the split model, the tap, the attacks and the scorer, one after another. Each finished cell is
+/// on disk before the next begins, so a run that is stopped goes on where it was.
+package final class AuditRunner {
+  /// What a run tells the person who waits.
+  package struct Progress: Sendable {
+    package var cell: Int
+    package var cells: Int
+    package var stage: String
+    /// Share of the whole run that is done, 0...1.
+    package var fraction: Double
+  }
+
+  private let plan: AuditPlan
+  private let store: ArtifactStore
+  private let compute: Compute
+  private let report: (Progress) throws -> Void
+
+  /// - Parameter report: called often; throwing stops the run, with all finished cells kept.
+  package init(_ plan: AuditPlan, store: ArtifactStore, compute: Compute, report: @escaping (Progress) throws -> Void) {
+    (self.plan, self.store, self.compute, self.report) = (plan, store, compute, report)
+  }
+
+  /// Runs all cells and writes `directory`/record.json, samples.jsonl, truth.h5 and cells/<cell>/{view.h5, cell.json}.
+  /// - Parameters:
+  ///   - fresh: compute every cell again, even if a finished one of the same origin is there.
+  ///   - invocation: the command line, for the report's "how to reproduce".
+  /// - Returns: the record; it is complete.
+  package func run(in directory: URL, runID: String, fresh: Bool = false, invocation: [String]? = nil) throws -> AuditRecord {
+    let started = Date()
+    let cells = try plan.cells()
+    try report(Progress(cell: 0, cells: cells.count, stage: "loading \(plan.model.checkpoint)", fraction: 0))
+    let loaded = try LoadedModel(plan.model.checkpoint, in: store, compute: compute)
+    for cell in cells { _ = try cell.partition.validated(blocks: loaded.model.configuration.blocks) }
+    try Self.makeFolder(directory.appending(path: "cells"))
+    let loadSeconds = Date().timeIntervalSince(started)
+
+    let created = Provenance.now()
+    var workbenches: [Int: Workbench] = [:]
+    var finished: [CellFile] = []
+    var record: AuditRecord?
+    for (index, cell) in cells.enumerated() {
+      let bench = try workbenches[cell.seed] ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store)
+      workbenches[cell.seed] = bench
+      if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.documents).write(to: directory.appending(path: "truth.h5").path) }
+      let origin = origin(loaded, bench)
+      let file: CellFile
+      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin) {
+        file = known
+      } else {
+        file = try measure(cell, bench, directory: directory, runID: runID, created: created, origin: origin, index: index, of: cells.count)
+        try file.write(in: directory)
+      }
+      finished.append(file)
+      let current = try assemble(
+        finished, loaded, workbenches, runID: runID, created: created, complete: finished.count == cells.count,
+        seconds: Date().timeIntervalSince(started), loadSeconds: loadSeconds, invocation: invocation)
+      try RecordFile.write(current, toDirectory: directory)
+      record = current
+    }
+    try AtomicFile.write(try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name))
+    guard let record else { throw Fault(.invalidData, "the plan has no cell") }
+    return record
+  }
+
+  private func origin(_ loaded: LoadedModel, _ bench: Workbench) -> [String: String] {
+    [
+      "plan": plan.sha256, "checkpoint": loaded.description.sha256, "dataset": bench.corpus.description.sha256, "version": Version.current,
+      "commit": Provenance.commit(root: store.root),
+    ]
+  }
+
+  // MARK: - One cell
+
+  private func measure(
+    _ cell: PlanCell, _ bench: Workbench, directory: URL, runID: String, created: String, origin: [String: String], index: Int, of count: Int
+  ) throws -> CellFile {
+    let began = Date()
+    let tell = { (stage: String, part: Double) in
+      try self.report(Progress(cell: index + 1, cells: count, stage: "\(cell.id): \(stage)", fraction: (Double(index) + part) / Double(count)))
+    }
+    try tell("split forward", 0)
+    let defense = try DefenseCatalog.make(cell.defense).prepared(
+      for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
+    let exchange = try SplitExchange(
+      bench.corpus.documents, model: bench.loaded.model, points: cell.partition, defense: defense, channels: cell.plan.threatModel.channels,
+      identity: ViewIdentity(
+        runID: runID, planSHA256: plan.sha256, checkpointSHA256: bench.loaded.description.sha256,
+        tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current))
+    try Self.makeFolder(directory.appending(path: "cells/\(cell.id)"))
+    try ViewFile.write(exchange.view, to: directory.appending(path: "cells/\(cell.id)/view.h5").path)
+    let forwardSeconds = Date().timeIntervalSince(began)
+
+    var scored: [Scoring.Scored] = []
+    var samples: [SampleRecord] = []
+    for (k, attackPlan) in cell.plan.attacks.enumerated() {
+      let attack = try AttackCatalog.make(attackPlan.name, settings: attackPlan.settings)
+      let start = Date()
+      let reconstruction = try attack.reconstruct(exchange.view, with: bench.means) { part in
+        try tell(attackPlan.label, (Double(k) + part) / Double(cell.plan.attacks.count))
+      }
+      let description = type(of: attack).description
+      let entry = Scoring.Scored(
+        attack: attackPlan.label, isBaseline: description.isBaseline, channel: description.channels.first,
+        documents: try bench.scoring.paired(reconstruction), seconds: Date().timeIntervalSince(start))
+      scored.append(entry)
+      samples += bench.scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
+    }
+    var settings = cell.settings
+    settings.merge(defense.units) { _, unit in unit }
+    return CellFile(
+      cell: cell.id, origin: origin, results: bench.scoring.results(scored, cell: cell.id, settings: settings), samples: samples,
+      utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
+      timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)])
+  }
+
+  /// exp of the mean loss over predicted tokens of all documents, with its interval over documents.
+  private func perplexity(_ losses: [Double?], cell: String, settings: [String: SettingValue], seed: Int) -> [UtilityResult] {
+    let rows = losses.compactMap { $0.map { [$0, 1] } }
+    guard let estimate = bootstrap(rows, seed: UInt64(seed), aggregate: { exp($0[0] / $0[1]) }) else { return [] }
+    return [
+      UtilityResult(cell: cell, settings: settings, metric: "perplexity", mean: estimate.mean, ci95: [estimate.lower, estimate.upper], n: estimate.n)
+    ]
+  }
+
+  // MARK: - The record
+
+  private func assemble(
+    _ cells: [CellFile], _ loaded: LoadedModel, _ benches: [Int: Workbench], runID: String, created: String, complete: Bool, seconds: Double,
+    loadSeconds: Double, invocation: [String]?
+  ) throws -> AuditRecord {
+    let bench = benches.min { $0.key < $1.key }!.value
+    let cuts = Set(try plan.cells().map(\.partition.input)).sorted()
+    var margins: [MarginHistogram] = []
+    if complete {
+      for cut in cuts {
+        try report(Progress(cell: cells.count, cells: cells.count, stage: "margins at p = \(cut)", fraction: 1))
+        let rms = try bench.statistics(inputBlocks: cut).rootMeanSquare
+        margins.append(try MarginMeasurement.histogram(bench.corpus.documents, inputBlocks: cut, rms: rms, bench.means))
+      }
+    }
+    var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
+    timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
+    let descriptions = AttackCatalog.all.map { $0.description }.filter { known in plan.attacks.contains { $0.name == known.name } }
+    return AuditRecord(
+      runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
+      versions: Compute.libraryVersions.merging(["fedsea-audit": Version.current]) { $1 }, commit: Provenance.commit(root: store.root),
+      host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
+      defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins, timings: timings,
+      warnings: benches.values.flatMap(\.corpus.warnings), coverage: Coverage.of(plan), invocation: invocation, attacks: descriptions)
+  }
+
+  static func makeFolder(_ url: URL) throws {
+    do {
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    } catch {
+      throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: url.path, hint: "choose another with --output")
+    }
+  }
+}

@@ -1,0 +1,24 @@
+package import Attacks
+package import Audit
+package import Datasets
+package import Defenses
+package import Fetching
+import Foundation
+package import LeakageMetrics
+
+/// All names that a plan may use, gathered from the catalogs.
+package enum Catalogs {
+  package static func names(in store: ArtifactStore) throws -> KnownNames {
+    KnownNames(
+      checkpoints: try store.list().filter { $0.kind == .checkpoint }.map(\.name), datasets: DatasetCatalog.splits,
+      defenses: Dictionary(
+        uniqueKeysWithValues: DefenseCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules, takesNoise: $0.takesNoise)) }),
+      attacks: Dictionary(uniqueKeysWithValues: AttackCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules)) }),
+      metrics: MetricCatalog.all.map(\.descriptor.name))
+  }
+}
+
+/// The version that goes into records and dumps.
+package enum Version {
+  package static let current = "0.1.0"
+}

@@ -1,0 +1,36 @@
+package import Audit
+import Foundation
+package import Kernels
+
+/// Where and with what a run was made.
+package enum Provenance {
+  /// The commit of the working copy at `root`, with `+` behind it when files differ from it; `unknown` outside a repository.
+  package static func commit(root: URL) -> String {
+    guard let hash = output("git", ["-C", root.path, "rev-parse", "HEAD"]) else { return "unknown" }
+    let changes = output("git", ["-C", root.path, "status", "--porcelain", "--untracked-files=no"]) ?? ""
+    return changes.isEmpty ? hash : hash + "+"
+  }
+
+  package static func host(_ compute: Compute) -> HostDescription {
+    let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+      .split(separator: "\n").first { $0.hasPrefix("model name") }?
+      .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    return HostDescription(cpu: cpu, threads: compute.threads, engine: compute.description)
+  }
+
+  package static func now() -> String { Date().formatted(.iso8601) }
+
+  private static func output(_ command: String, _ arguments: [String]) -> String? {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [command] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { return nil }
+    return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+}

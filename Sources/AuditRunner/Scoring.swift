@@ -1,0 +1,83 @@
+package import Audit
+import Diagnostics
+import Foundation
+package import LeakageMetrics
+package import PrivateText
+package import Tokenizers
+
+/// Compares reconstructions with the truth. Only this side of the module graph sees both.
+package struct Scoring: Sendable {
+  package let documents: [PrivateDocument]
+  /// ln q(true token | true prefix) per document, or nil where no model was at hand: what `bits_per_token` is measured against.
+  package let priors: [[Double]]?
+  package let metrics: [any LeakageMetric]
+  package let tokenizer: any Tokenizer
+  package let seed: UInt64
+
+  package init(_ documents: [PrivateDocument], priors: [[Double]]?, metrics: [any LeakageMetric], tokenizer: any Tokenizer, seed: UInt64) {
+    (self.documents, self.priors, self.metrics, self.tokenizer, self.seed) = (documents, priors, metrics, tokenizer, seed)
+  }
+
+  /// Truth and guess of every document side by side. Throws when the reconstruction has another number of documents or tokens.
+  package func paired(_ reconstruction: Reconstruction) throws -> [ScoredDocument] {
+    guard reconstruction.tokens.count == documents.count else {
+      throw Fault(.invalidData, "the guesses are of \(reconstruction.tokens.count) documents, the truth of \(documents.count)")
+    }
+    var position = 0
+    return try zip(documents, reconstruction.tokens).enumerated().map { index, pair in
+      let (truth, guess) = pair
+      guard guess.count == truth.tokens.count else {
+        throw Fault(.invalidData, "document \(index): \(guess.count) guessed tokens for \(truth.tokens.count) true ones")
+      }
+      defer { position += truth.tokens.count }
+      let probabilities = try reconstruction.posterior.map {
+        try truthLogProbabilities(of: truth.tokens, in: $0, from: position, vocabularySize: tokenizer.vocabularySize)
+      }
+      return ScoredDocument(
+        truthTokens: truth.tokens, guessTokens: guess, truthText: truth.text, guessText: tokenizer.decode(guess),
+        truthLogProbability: probabilities, priorLogProbability: priors?[index])
+    }
+  }
+
+  /// One line per document.
+  package func samples(_ scored: [ScoredDocument], cell: String, attack: String, channel: Channel?) -> [SampleRecord] {
+    scored.enumerated().map { index, document in
+      let matches = zip(document.truthTokens, document.guessTokens).map { $0 == $1 }
+      return SampleRecord(
+        cell: cell, document: index, attack: attack, channel: channel?.rawValue, tokens: matches.count,
+        matchingTokens: matches.count { $0 }, matches: String(matches.map { $0 ? "1" : "0" }), truthText: document.truthText,
+        guessText: document.guessText,
+        scores: Dictionary(uniqueKeysWithValues: metrics.compactMap { metric in metric.score(document).map { (metric.descriptor.name, $0) } }))
+    }
+  }
+
+  /// One attack's scored documents in one cell.
+  package struct Scored: Sendable {
+    package var attack: String
+    package var isBaseline: Bool
+    package var channel: Channel?
+    package var documents: [ScoredDocument]
+    package var seconds: Double
+
+    package init(attack: String, isBaseline: Bool, channel: Channel?, documents: [ScoredDocument], seconds: Double) {
+      (self.attack, self.isBaseline, self.channel, self.documents, self.seconds) = (attack, isBaseline, channel, documents, seconds)
+    }
+  }
+
+  /// All results of one cell: every attack under every metric, gains against the strongest baseline of that metric.
+  package func results(_ attacks: [Scored], cell: String, settings: [String: SettingValue]) -> [CellResult] {
+    metrics.flatMap { metric in
+      let estimates = attacks.map { metric.estimate($0.documents, seed: seed) }
+      let sign = metric.descriptor.higherLeaksMore ? 1.0 : -1.0
+      let baseline = attacks.indices.filter { attacks[$0].isBaseline && estimates[$0] != nil }.max { sign * estimates[$0]!.mean < sign * estimates[$1]!.mean }
+      return attacks.indices.compactMap { i -> CellResult? in
+        guard let estimate = estimates[i] else { return nil }
+        let gain = attacks[i].isBaseline ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed)?.mean }
+        return CellResult(
+          cell: cell, settings: settings, channel: attacks[i].channel?.rawValue ?? Channel.lengths.rawValue, attack: attacks[i].attack,
+          metric: metric.descriptor.name, mean: estimate.mean, ci95: [estimate.lower, estimate.upper], stderr: estimate.standardError,
+          n: estimate.n, higherLeaksMore: metric.descriptor.higherLeaksMore, gainOverBaseline: gain, seconds: attacks[i].seconds)
+      }
+    }
+  }
+}

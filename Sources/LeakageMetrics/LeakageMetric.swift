@@ -1,0 +1,58 @@
+/// What a metric is, for tables, plots and the reader who wants to check it.
+package struct MetricDescriptor: Sendable, Hashable {
+  /// snake_case, as plans and records write it.
+  package var name: String
+  /// One line for a table of metrics.
+  package var summary: String
+  /// The definition, precise enough to recompute it, and its source.
+  package var definition: String
+  /// Unit of a value: `fraction`, `points`, `bits`.
+  package var unit: String
+  /// Smallest and largest possible value; infinite where there is no bound.
+  package var range: ClosedRange<Double>
+  package var higherLeaksMore: Bool
+
+  package init(name: String, summary: String, definition: String, unit: String, range: ClosedRange<Double>, higherLeaksMore: Bool = true) {
+    (self.name, self.summary, self.definition) = (name, summary, definition)
+    (self.unit, self.range, self.higherLeaksMore) = (unit, range, higherLeaksMore)
+  }
+}
+
+/// A private document beside what an attack made of it.
+package struct ScoredDocument: Sendable {
+  package var truthTokens: [Int32]
+  package var guessTokens: [Int32]
+  package var truthText: String
+  package var guessText: String
+  /// ln p_attack(true token) per position, as many as `truthTokens`; nil for an attack that makes only point guesses.
+  package var truthLogProbability: [Double]?
+  /// ln q(true token | true prefix) per position under the public language model.
+  package var priorLogProbability: [Double]?
+
+  package init(
+    truthTokens: [Int32], guessTokens: [Int32], truthText: String, guessText: String, truthLogProbability: [Double]? = nil,
+    priorLogProbability: [Double]? = nil
+  ) {
+    (self.truthTokens, self.guessTokens, self.truthText, self.guessText) = (truthTokens, guessTokens, truthText, guessText)
+    (self.truthLogProbability, self.priorLogProbability) = (truthLogProbability, priorLogProbability)
+  }
+}
+
+/// One way to say how much of a document leaked.
+///
+/// Most metrics only implement `score`: the corpus value is then the mean over the documents. A metric whose corpus value is no mean (BLEU) gives
+/// `statistics` that add up over documents and an `aggregate` of their sum; the bootstrap resamples those.
+package protocol LeakageMetric: Sendable {
+  var descriptor: MetricDescriptor { get }
+  /// The value for one document; nil where it is undefined, for example for an empty document.
+  func score(_ document: ScoredDocument) -> Double?
+  /// The document's additive share of the corpus value, always of the same length; nil leaves the document out.
+  func statistics(_ document: ScoredDocument) -> [Double]?
+  /// The corpus value of a sum of `statistics` over at least one document.
+  func aggregate(_ sum: [Double]) -> Double
+}
+
+extension LeakageMetric {
+  package func statistics(_ document: ScoredDocument) -> [Double]? { score(document).map { [$0, 1] } }
+  package func aggregate(_ sum: [Double]) -> Double { sum[0] / sum[1] }
+}

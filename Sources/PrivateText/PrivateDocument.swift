@@ -1,0 +1,15 @@
+/// One private text and its tokens.
+///
+/// The module graph is the threat model: this module is the only place that names private text, and `Attacks` must never depend on it, directly
+/// or through another target. An attack reads an `AdversaryView`; only the side that runs the client and the side that scores import this.
+package struct PrivateDocument: Sendable, Equatable {
+  /// Stable name of the document in its data set.
+  package var id: String
+  package var text: String
+  /// The token ids that the client computed on, special tokens included.
+  package var tokens: [Int32]
+
+  package init(id: String, text: String, tokens: [Int32]) {
+    (self.id, self.text, self.tokens) = (id, text, tokens)
+  }
+}

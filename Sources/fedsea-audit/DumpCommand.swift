@@ -1,0 +1,56 @@
+import ArgumentParser
+import Audit
+import AuditRunner
+import Defenses
+import Diagnostics
+import Foundation
+import PrivateText
+
+/// `dump PLAN --output DIR`: what the server would see, into view.h5, and the truth apart from it.
+struct DumpCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dump", abstract: "Writes view.h5 and truth.h5 for the cells of a plan, without attacking.",
+    discussion: "One cell: DIR/view.h5; a sweep: DIR/<cell>/view.h5. Beside each lies truth.h5; give it to nobody who attacks.")
+
+  @Argument(help: "The plan, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var plan: String
+
+  @Option(help: ArgumentHelp("Folder to write to.", valueName: "folder"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Override a value of the plan.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Option(help: "At most this many documents.")
+  var limit: Int?
+
+  @Option(help: "f32 or f16.")
+  var precision = "f32"
+
+  @OptionGroup var workspace: WorkspaceOptions
+
+  func run() throws {
+    guard let precision = ViewPrecision(rawValue: precision) else { throw Fault(.usage, "--precision is f32 or f16, not \(precision)") }
+    let plan = try workspace.plan(plan, set: set, limit: limit)
+    let cells = try plan.cells()
+    let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: workspace.compute)
+    let runID = String(plan.sha256.prefix(12))
+    for cell in cells {
+      let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: workspace.store)
+      let defense = try DefenseCatalog.make(cell.defense).prepared(
+        for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
+      let exchange = try SplitExchange(
+        bench.corpus.documents, model: loaded.model, points: cell.partition, defense: defense, channels: plan.threatModel.channels,
+        identity: ViewIdentity(
+          runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256, tokenizerSHA256: loaded.description.tokenizerSHA256,
+          created: Provenance.now(), fedseaVersion: Version.current))
+      let folder = cells.count == 1 ? output : "\(output)/\(cell.id)"
+      do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+        throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
+      }
+      try ViewFile.write(exchange.view, to: "\(folder)/view.h5", precision: precision)
+      try TruthFile(runID: runID, documents: bench.corpus.documents).write(to: "\(folder)/truth.h5")
+      try Output.write("\(folder)/view.h5\n")
+    }
+  }
+}

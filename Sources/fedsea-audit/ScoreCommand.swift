@@ -1,0 +1,58 @@
+import ArgumentParser
+import Audit
+import AuditRunner
+import Checkpoints
+import Diagnostics
+import Foundation
+import LeakageMetrics
+import PrivateText
+import Reports
+import Tokenizers
+
+/// `score VIEW GUESSES TRUTH`: the only command that opens both guesses and truth.
+struct ScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "score", abstract: "Scores guesses against the truth.")
+
+  @Argument(help: "view.h5", completion: .file(extensions: ["h5"])) var view: String
+  @Argument(help: "guesses.h5", completion: .file(extensions: ["h5"])) var guesses: String
+  @Argument(help: "truth.h5", completion: .file(extensions: ["h5"])) var truth: String
+
+  @Option(help: "The checkpoint whose tokenizer turns guesses into text.")
+  var checkpoint = "smollm2-135m-instruct"
+
+  @Option(help: "Seed of the bootstrap.")
+  var seed: UInt64 = 1
+
+  @Option var format: OutputFormat = .text
+  @OptionGroup var workspace: WorkspaceOptions
+
+  func run() throws {
+    let seen = try ViewFile.read(view)
+    let tokenizer = try TokenizerLoader.load(from: Checkpoint.open(at: LoadedModel.path(checkpoint, in: workspace.store)))
+    guard tokenizer.sha256 == seen.identity.tokenizerSHA256 else {
+      throw Fault(.invalidData, "the view was recorded with another tokenizer than that of \(checkpoint)", at: view, hint: "name its checkpoint with --checkpoint")
+    }
+    let guessed = try GuessesFile.read(guesses).validated(runID: seen.identity.runID, offsets: seen.offsets, vocabulary: tokenizer.vocabularySize)
+    let secret = try TruthFile.read(truth)
+    guard secret.runID == seen.identity.runID else {
+      throw Fault(.invalidData, "the truth belongs to run \(secret.runID), the view to \(seen.identity.runID)", at: truth)
+    }
+    // bits_per_token needs the model's own probabilities: `run` reports it, this command does not load weights.
+    let metrics = MetricCatalog.all.filter { $0.descriptor.name != "bits_per_token" }
+    let scoring = Scoring(secret.documents, priors: nil, metrics: metrics, tokenizer: tokenizer, seed: seed)
+    let entry = Scoring.Scored(
+      attack: guessed.attack, isBaseline: false, channel: .inputHiddenStates, documents: try scoring.paired(guessed.reconstruction),
+      seconds: guessed.reconstruction.cost.seconds)
+    let results = scoring.results([entry], cell: "view", settings: [:])
+    if format == .json { return try Output.json(results) }
+    var table = TerminalTable([.init("metric"), .init("mean", .right), .init("95 % interval", .right), .init("n", .right)])
+    for result in results {
+      table.append(.init([result.metric, Self.text(result.mean), "[\(result.ci95.map(Self.text).joined(separator: ", "))]", "\(result.n)"]))
+    }
+    try Output.write(table.render(width: Terminal.width, color: false) + "\n")
+  }
+
+  private static func text(_ value: Double) -> String {
+    value.formatted(.number.precision(.significantDigits(1...4)).locale(Locale(identifier: "en_US_POSIX")))
+  }
+}
