@@ -14,8 +14,8 @@ extension HTMLReport {
           <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td>\
           <td class="num">\(number(level.sigma))</td><td class="num">\(number(level.relative))</td>\
           <td class="num">\(level.decibels.map { NumberText.fixed($0, 1) } ?? NumberText.missing)</td>\
-          <td class="num">\(paper.map { NumberText.significant($0, 2) } ?? NumberText.missing)</td>\
-          <td>\(best.map { findings.label($0.attack) } ?? NumberText.missing)</td>\
+          <td class="num">\(paper.map { NumberText.figures($0, 2) } ?? NumberText.missing)</td>\
+          <td class="nowrap">\(best.map { findings.label($0.attack) } ?? NumberText.missing)</td>\
           <td class="num"><b>\(best.map { metric.text($0.score.mean) } ?? NumberText.missing)</b></td>\
           <td class="num ci ci-cell">\(best.map { metric.interval($0.score) } ?? "")</td>\
           <td class="num">\(guess.map { metric.text($0.score.mean) } ?? NumberText.missing)</td></tr>
@@ -70,8 +70,8 @@ extension HTMLReport {
   private func marginSentence(_ margins: [MarginHistogram]) -> String {
     let parts = margins.map { margin -> String in
       let median = margin.quantiles[3]
-      let share = margin.stateNorm > 0 ? " (\(NumberText.significant(median / margin.stateNorm, 2)) RMS·√C)" : ""
-      return "\(NumberText.significant(median))\(share) at p = \(margin.inputBlocks)"
+      let share = margin.stateNorm > 0 ? " (\(NumberText.figures(median / margin.stateNorm, 2)) RMS·√C)" : ""
+      return "\(NumberText.figures(median))\(share) at p = \(margin.inputBlocks)"
     }
     return
       "Noise hides a token only if it can carry the hidden state past the halfway point to that of another token. For each position the "
@@ -84,12 +84,12 @@ extension HTMLReport {
       let levels = noisyLevels(margin)
       let q = margin.quantiles
       func relative(_ value: Double) -> String {
-        margin.stateNorm > 0 ? NumberText.significant(value / margin.stateNorm, 2) : NumberText.missing
+        margin.stateNorm > 0 ? NumberText.figures(value / margin.stateNorm, 2) : NumberText.missing
       }
       let spread: Markup = """
         <th scope="rowgroup" class="nowrap" rowspan="\(max(1, levels.count))">p = \(margin.inputBlocks)</th>\
-        <td class="num" rowspan="\(max(1, levels.count))">\(NumberText.significant(q[1])) · <b>\(NumberText.significant(q[3]))</b> · \
-        \(NumberText.significant(q[5]))<span class="ci"><br/>\(relative(q[1])) · \(relative(q[3])) · \(relative(q[5]))</span></td>
+        <td class="num" rowspan="\(max(1, levels.count))">\(NumberText.figures(q[1])) · <b>\(NumberText.figures(q[3]))</b> · \
+        \(NumberText.figures(q[5]))<span class="ci"><br/>\(relative(q[1])) · \(relative(q[3])) · \(relative(q[5]))</span></td>
         """
       if levels.isEmpty {
         return "<tbody><tr>\(spread)<td>–</td><td class=\"num\">–</td><td class=\"num\">–</td><td class=\"num\">–</td></tr></tbody>"
@@ -100,7 +100,7 @@ extension HTMLReport {
           margin.share(below: multiple * sigma).map { NumberText.percent($0) } ?? NumberText.missing
         }
         return """
-          <tr>\(index == 0 ? spread : "")<td class="nowrap">\(level.label)</td><td class="num">\(NumberText.significant(sigma))</td>\
+          <tr>\(index == 0 ? spread : "")<td class="nowrap">\(level.label)</td><td class="num">\(NumberText.figures(sigma))</td>\
           <td class="num">\(share(2))</td><td class="num">\(share(8))</td></tr>
           """
       }
@@ -145,7 +145,7 @@ extension HTMLReport {
     let cells = values.map { metric, value -> Markup in
       guard let value else { return "<td class=\"num\">–</td><td></td><td class=\"num\">–</td>" }
       let clean = utility.clean(panel, metric)?.mean ?? .nan
-      let ratio = clean > 0 ? NumberText.significant(value.mean / clean) : NumberText.missing
+      let ratio = clean > 0 ? NumberText.figures(value.mean / clean) : NumberText.missing
       return """
         <td class="num">\(metric.text(value.mean))</td><td class="num ci ci-cell">[\(metric.text(value.low)), \(metric.text(value.high))]</td>\
         <td class="num">\(ratio)</td>
@@ -159,5 +159,5 @@ extension HTMLReport {
       """
   }
 
-  private func number(_ value: Double?) -> String { value.map { NumberText.significant($0) } ?? NumberText.missing }
+  private func number(_ value: Double?) -> String { value.map { NumberText.figures($0) } ?? NumberText.missing }
 }

@@ -13,14 +13,14 @@ extension HTMLReport {
           return "<td class=\"num\">\(metric.text(best.score.mean))<span class=\"ci\">\(metric.interval(best.score))</span></td>"
         }
         let first: Markup = baselines ? "" : "<th scope=\"rowgroup\" rowspan=\"2\" class=\"nowrap\">\(panel.title)</th>"
-        return "<tr class=\"\(style)\">\(first)<th scope=\"row\" class=\"name\">\(title)</th>\(values)</tr>"
+        return "<tr class=\"\(style)\">\(first)<th scope=\"row\" class=\"name nowrap\">\(title)</th>\(values)</tr>"
       }
       return
-        "<tbody>\(row("best attack", "best", baselines: false))\(row("best guess without looking", "baseline", baselines: true))</tbody>"
+        "<tbody>\(row("best attack", "best", baselines: false))\(row("best guess", "baseline", baselines: true))</tbody>"
     }
     return """
       <p>\(metric.title) of the strongest attack at each cut and noise level, with the 95 % interval over documents (n = \(documentCount)). \
-      Under it, what guessing without the hidden states achieves: only the difference is leakage.</p>
+      Under it, the best guess that never looks at the hidden states: only the difference is leakage.</p>
       """
         + scrolling(
           "Overview",
@@ -96,7 +96,7 @@ extension HTMLReport {
         <th scope="rowgroup" class="nowrap" rowspan="\(scored.count)">\(level.label)</th>
         """
       return """
-        <tr class="\(style)">\(place)<th scope="row" class="name">\(findings.label(attack))</th><td class="num">\(metric.text(score.mean))</td>\
+        <tr class="\(style)">\(place)<th scope="row" class="name nowrap">\(findings.label(attack))</th><td class="num">\(metric.text(score.mean))</td>\
         <td class="num ci ci-cell">\(metric.interval(score))</td>\
         <td class="num">\(score.gain.map(metric.difference) ?? NumberText.missing)</td>\(others)<td class="num">\(score.n)</td>\
         <td class="num">\(NumberText.duration(score.seconds))</td></tr>
@@ -118,7 +118,7 @@ extension HTMLReport {
           return "<td class=\"num\">\(metric.text(score.mean)) <span class=\"ci\">\(metric.interval(score))</span></td>"
         }
         return """
-          <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td><td>\(findings.label(best.attack))</td>\
+          <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td><td class="nowrap">\(findings.label(best.attack))</td>\
           \(values)</tr>
           """
       }

@@ -44,8 +44,10 @@ extension HTMLReport {
         case .unprotected: "unprotected"
         case .notExamined: "not examined"
         }
+      let plain: Markup = Self.channelNames[item.channel].map { "\($0)<br/><span class=\"ci\">\(item.channel)</span>" } ?? "\(item.channel)"
       let attacked = record.results.contains { $0.channel == item.channel } ? "attacked" : "–"
-      return "<tr><th scope=\"row\">\(item.channel)</th><td>\(attacked)</td><td class=\"nowrap\">\(status)</td><td>\(item.note)</td></tr>"
+      return
+        "<tr><th scope=\"row\">\(plain)</th><td>\(attacked)</td><td class=\"nowrap\">\(status)</td><td class=\"words\">\(item.note)</td></tr>"
     }
     let source: Markup =
       record.coverage == nil
@@ -81,6 +83,11 @@ extension HTMLReport {
     return rows + other.map { ChannelCoverage(channel: $0, protection: .notExamined, note: "not recorded by this run") }
   }
 
+  private static let channelNames = [
+    Channel.inputHiddenStates.rawValue: "hidden states that the client sends",
+    Channel.outputHiddenStates.rawValue: "hidden states that the server sends back", Channel.lengths.rawValue: "text lengths and positions",
+  ]
+
   private static let roles: [ThreatModel.Role: String] = [
     .honestButCuriousServer: "the server itself: it follows the protocol and tries to read the client's text from what it receives",
     .colludingClient: "the server together with another client who shares labelled examples",
@@ -95,10 +102,13 @@ extension HTMLReport {
 }
 
 extension SettingValue {
+  /// The label, lists with a space after the comma.
+  fileprivate var spaced: String { if case .list(let list) = self { list.map(\.label).joined(separator: ", ") } else { label } }
+
   /// `name (key value, …)` for a defense, or the plain label.
   var summary: String {
     guard case .map(let map) = self else { return label }
-    let rest = map.filter { $0.key != "name" }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.label)" }.joined(separator: ", ")
+    let rest = map.filter { $0.key != "name" }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.spaced)" }.joined(separator: ", ")
     let name = map["name"]?.label ?? ""
     return name.isEmpty ? (rest.isEmpty ? "none stated" : rest) : (rest.isEmpty ? name : "\(name) (\(rest))")
   }

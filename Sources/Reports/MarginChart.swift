@@ -7,7 +7,7 @@ struct MarginChart {
   var margin: MarginHistogram
   var levels: [NoisePoint]
 
-  private static let (width, left, right, top, plotHeight, bottom) = (380.0, 44.0, 12.0, 52.0, 150.0, 40.0)
+  private static let (width, left, right, top, plotHeight, bottom) = (380.0, 56.0, 12.0, 52.0, 150.0, 40.0)
 
   /// Nil if the histogram has no counts or no positive edge.
   func svg() -> Markup? {

@@ -41,7 +41,7 @@ package enum MarkdownReport {
         guard let best = findings.best(panel, level, metric) else { continue }
         let guess = findings.best(panel, level, metric, baselines: true)
         var row = [
-          panel.title, level.label, level.sigma.map { NumberText.significant($0) } ?? "–",
+          panel.title, level.label, level.sigma.map { NumberText.figures($0) } ?? "–",
           level.decibels.map { NumberText.fixed($0, 1) } ?? "–",
           findings.label(best.attack), metric.text(best.score.mean), metric.interval(best.score),
           guess.map { metric.text($0.score.mean) } ?? "–",

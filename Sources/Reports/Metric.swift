@@ -31,17 +31,19 @@ struct Metric: Sendable, Hashable {
     }
   }
 
-  func text(_ value: Double) -> String { isFraction ? NumberText.percent(value) : NumberText.significant(value) }
+  func text(_ value: Double) -> String {
+    if isFraction { return NumberText.percent(value) }
+    return self == .bits && abs(value) < 1e6 ? NumberText.fixed(value, 2) : NumberText.figures(value)
+  }
 
   func interval(_ score: Score) -> String {
     if isFraction { return NumberText.percentInterval(score.low, score.high) }
-    return "[\(NumberText.significant(score.low)), \(NumberText.significant(score.high))]"
+    return "[\(text(score.low)), \(text(score.high))]"
   }
 
   /// A difference with its sign: percentage points for fractions.
   func difference(_ value: Double) -> String {
     if isFraction { return NumberText.points(value) }
-    let text = NumberText.significant(value)
-    return value > 0 ? "+" + text : text
+    return value > 0 ? "+" + text(value) : text(value)
   }
 }

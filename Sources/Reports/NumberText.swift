@@ -28,6 +28,14 @@ package enum NumberText {
     return text
   }
 
+  /// Three significant digits with their trailing zeros, for columns: `2.10`, `10.5`, `411`; 0 is `0`.
+  package static func figures(_ value: Double, _ digits: Int = 3) -> String {
+    guard value.isFinite else { return missing }
+    guard value != 0 else { return "0" }
+    let exponent = Int(log10(abs(value)).rounded(.down))
+    return (-4..<6).contains(exponent) ? fixed(value, max(0, digits - 1 - exponent)) : significant(value, digits)
+  }
+
   /// A fraction as `97.9 %` (narrow no-break space).
   package static func percent(_ fraction: Double, _ decimals: Int = 1) -> String {
     fraction.isFinite ? percentNumber(fraction, decimals) + "\u{202F}%" : missing

@@ -25,7 +25,7 @@ package enum TerminalSummary {
           findings.score(panel, level, best.attack, metric).map { metric.text($0.mean) } ?? NumberText.missing
         }
         var cells = [
-          panel.title, level.label, level.sigma.map { NumberText.significant($0) } ?? NumberText.missing,
+          panel.title, level.label, level.sigma.map { NumberText.figures($0) } ?? NumberText.missing,
           level.decibels.map { NumberText.fixed($0, 1) } ?? (level.isClean ? "∞" : NumberText.missing), findings.label(best.attack),
           metric.text(best.score.mean), metric.interval(best.score), guess.map { metric.text($0.score.mean) } ?? NumberText.missing,
           other(.bits), other(.exactMatch),

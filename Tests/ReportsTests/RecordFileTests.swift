@@ -65,7 +65,7 @@ struct SeededGenerator: RandomNumberGenerator {
     let wrong = [
       ("\"complete\" : true", "\"complete\" : \"yes\"", "complete is not a Bool"),
       ("\"channels\" : 576", "\"channels\" : 0", "make no cut"),
-      ("\"n\" : 12", "\"n\" : -1", "n is -1"), ("\"blocks\" : 30", "\"blocks\" : 1e99", "checkpoint.blocks"),
+      ("\"n\" : 12", "\"n\" : -1", "n is -1"), ("\"blocks\" : 30", "\"blocks\" : 1e99", "broken JSON"),
       ("\"K2\"", "\"K9\"", "knowledge"),
     ]
     for (old, new, message) in wrong {
@@ -101,12 +101,12 @@ struct SeededGenerator: RandomNumberGenerator {
   /// Mutated files either parse, and then render, or throw a Fault; nothing traps.
   @Test func mutatedRecordsParseOrThrow() throws {
     var small = SyntheticRecord.record(cuts: [1])
-    small.results = Array(small.results.prefix(24))
+    small.results = Array(small.results.prefix(10))
     let original = [UInt8](try RecordFile.encode(small))
     var random = SeededGenerator(state: 42)
     let spice = Array("0123456789-eE.+\"{}[],:nulltrue\\\u{0}".utf8)
     var (parsed, refused) = (0, 0)
-    for _ in 0..<3000 {
+    for _ in 0..<1500 {
       var bytes = original
       for _ in 0..<Int.random(in: 1...3, using: &random) {
         let at = Int.random(in: 0..<bytes.count, using: &random)
@@ -120,7 +120,7 @@ struct SeededGenerator: RandomNumberGenerator {
       do {
         let record = try RecordFile.decode(Data(bytes))
         parsed += 1
-        if parsed % 4 == 0 {
+        if parsed % 6 == 0 {
           #expect(HTMLReport(record: record).render().count > 1000)
           _ = TerminalSummary.render(record, width: 80)
           _ = ScoresCSV.encode(record)
