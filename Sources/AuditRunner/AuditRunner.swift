@@ -1,9 +1,10 @@
-package import Attacks
+import Attacks
 package import Audit
 import Checkpoints
-package import Diagnostics
+import Diagnostics
 package import Fetching
 package import Foundation
+import Defenses
 import HDF5
 package import Kernels
 import LeakageMetrics

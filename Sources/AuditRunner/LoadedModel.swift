@@ -1,5 +1,5 @@
 package import Audit
-package import Checkpoints
+import Checkpoints
 import Diagnostics
 package import Fetching
 import Foundation

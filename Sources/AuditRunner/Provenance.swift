@@ -1,5 +1,5 @@
 package import Audit
-import Foundation
+package import Foundation
 package import Kernels
 
 /// Where and with what a run was made.

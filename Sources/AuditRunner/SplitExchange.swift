@@ -1,3 +1,4 @@
+import Checkpoints
 package import Audit
 import Foundation
 import Kernels

@@ -1,7 +1,7 @@
 package import Audit
-package import Kernels
+import Kernels
 package import Privacy
-package import SplitLearning
+import SplitLearning
 
 /// h̃ = clip(h) + ε, ε ~ N(0, σ²) per coordinate, on every state that the client sends: in training and at inference, on prefill and on every
 /// decoded token. FedSEA-LLaMA gives the noise as its mean absolute value (σ = mean|ε|·√(π/2)) and does not clip; with a clip, and only then,

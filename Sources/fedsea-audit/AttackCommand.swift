@@ -1,3 +1,6 @@
+import Llama
+import Kernels
+import SplitLearning
 import ArgumentParser
 import Attacks
 import Audit

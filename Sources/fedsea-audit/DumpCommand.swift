@@ -1,3 +1,4 @@
+import SplitLearning
 import ArgumentParser
 import Audit
 import AuditRunner

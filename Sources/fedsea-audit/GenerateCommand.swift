@@ -1,3 +1,5 @@
+import Checkpoints
+import Tokenizers
 import ArgumentParser
 import AuditRunner
 import Diagnostics
