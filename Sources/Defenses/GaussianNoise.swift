@@ -8,7 +8,8 @@ import SplitLearning
 /// it is a Gaussian mechanism with an ε.
 package struct GaussianNoise: Defense {
   package static let description = MethodDescription(
-    name: "gaussian", summary: "independent Gaussian noise on every hidden state that leaves the client, optionally after clipping each token",
+    name: "gaussian",
+    summary: "independent Gaussian noise on every hidden state that leaves the client, optionally after clipping each token",
     paper: "FedSEA-LLaMA (arXiv 2505.15683); Balle & Wang 2018 for epsilon",
     deviations: "the noise is added at inference too, drawn in double precision; clipping and epsilon are ours",
     cost: "one normal draw per coordinate; no byte", knowledge: .k0, channels: [.inputHiddenStates],
@@ -50,7 +51,8 @@ package struct GaussianNoise: Defense {
     return PreparedDefense(
       protector: Protector(sigma: noise.sigma, clip: clip, random: CounterRandom(seed: seed, stream: "noise/input-cut")),
       statement: active
-        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? "gaussian" : "none", sigma: noise.sigma, clip: clip) : .none,
+        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? "gaussian" : "none", sigma: noise.sigma, clip: clip)
+        : .none,
       units: units)
   }
 

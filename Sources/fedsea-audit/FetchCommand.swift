@@ -7,7 +7,8 @@ import Foundation
 struct FetchCommand: ParsableCommand {
   enum Kind: String, ExpressibleByArgument, CaseIterable { case checkpoint, dataset }
 
-  static let configuration = CommandConfiguration(commandName: "fetch", abstract: "Fetches a checkpoint or a data set by name and checks its SHA-256.")
+  static let configuration = CommandConfiguration(
+    commandName: "fetch", abstract: "Fetches a checkpoint or a data set by name and checks its SHA-256.")
 
   @Argument(help: "checkpoint or dataset.")
   var kind: Kind
@@ -26,7 +27,8 @@ struct FetchCommand: ParsableCommand {
       case .alreadyThere: Terminal.say("\(manifest.name) is here already, SHA-256 checked")
       case .waiting: Terminal.say("another process is fetching \(manifest.name); waiting for it")
       case .downloading(let bytes, let expected):
-        line.show("downloading \(manifest.source.package) \(manifest.source.version)", fraction: min(1, Double(bytes) / Double(max(1, expected))))
+        line.show(
+          "downloading \(manifest.source.package) \(manifest.source.version)", fraction: min(1, Double(bytes) / Double(max(1, expected))))
       case .unpacking:
         line.clear()
         Terminal.say("unpacking \(manifest.source.package) \(manifest.source.version)")

@@ -18,6 +18,8 @@ import Testing
 
   @Test func namesAreUniqueAndRulesDocumented() {
     #expect(Set(AttackCatalog.names).count == AttackCatalog.all.count)
-    for attack in AttackCatalog.all { #expect(Set(attack.rules.keys) == Set(attack.description.settings.keys), "\(attack.description.name)") }
+    for attack in AttackCatalog.all {
+      #expect(Set(attack.rules.keys) == Set(attack.description.settings.keys), "\(attack.description.name)")
+    }
   }
 }

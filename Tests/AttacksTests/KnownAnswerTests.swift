@@ -41,7 +41,10 @@ import Testing
       let identity = ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: "")
       return AdversaryView(
         identity: identity, partition: PartitionPoints(input: p, output: 0), offsets: batch.offsets,
-        observations: [.inputHiddenStates: Observation(values: defense.protector.protect(clean, sequences: ids, positions: batch.positions), noise: defense.statement)])
+        observations: [
+          .inputHiddenStates: Observation(
+            values: defense.protector.protect(clean, sequences: ids, positions: batch.positions), noise: defense.statement)
+        ])
     }
 
     func accuracy(_ found: Reconstruction) -> Double {
@@ -57,7 +60,9 @@ import Testing
   static let models = ["tiny-gqa", "tiny-untied", "tiny-qwen2", "tiny-mistral"]
 
   /// Clean states give every token at every cut, in every candidate order.
-  @Test(arguments: models, ["proposals", "language-model", "exhaustive"]) func matchingRecoversCleanStates(model: String, order: String) throws {
+  @Test(arguments: models, ["proposals", "language-model", "exhaustive"]) func matchingRecoversCleanStates(model: String, order: String)
+    throws
+  {
     let scene = try Scene(model)
     for p in 0...scene.model.configuration.blocks {
       let found = try scene.attack("sequential-matching", ["candidates": .string(order)], on: try scene.view(p))
@@ -72,7 +77,8 @@ import Testing
   }
 
   /// Under overwhelming noise every attack falls to chance.
-  @Test(arguments: ["sequential-matching", "anchors", "nearest-embedding", "head-reading"]) func hugeNoiseLeavesNothing(name: String) throws {
+  @Test(arguments: ["sequential-matching", "anchors", "nearest-embedding", "head-reading"]) func hugeNoiseLeavesNothing(name: String) throws
+  {
     let scene = try Scene(documents: 12)
     #expect(scene.accuracy(try scene.attack(name, on: try scene.view(1, sigma: 1e4))) < 0.06)
   }
@@ -86,7 +92,8 @@ import Testing
     scene.documents = (0..<4).flatMap { _ in (0..<vocabulary).map { [Int32($0)] } }
     let stack = scene.model.stack[0..<2]
     let codebook = stack.candidates(
-      scene.model.embedding.gather((0..<vocabulary).map(Int32.init)), prefixOf: (0..<vocabulary).map { _ in 0 }, caches: [stack.emptyCache()])
+      scene.model.embedding.gather((0..<vocabulary).map(Int32.init)), prefixOf: (0..<vocabulary).map { _ in 0 },
+      caches: [stack.emptyCache()])
     let sigma = 1.2
     let found = try scene.attack("sequential-matching", ["candidates": .string("exhaustive")], on: try scene.view(2, sigma: sigma))
     let random = CounterRandom(seed: 99, stream: "monte-carlo")

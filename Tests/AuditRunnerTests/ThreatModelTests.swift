@@ -16,7 +16,9 @@ import Testing
     while let next = open.popLast() {
       if reached.insert(next).inserted { open += graph[next] ?? [] }
     }
-    for secret in ["PrivateText", "Datasets", "AuditRunner", "LeakageMetrics", "Reports"] { #expect(!reached.contains(secret), "Attacks reaches \(secret)") }
+    for secret in ["PrivateText", "Datasets", "AuditRunner", "LeakageMetrics", "Reports"] {
+      #expect(!reached.contains(secret), "Attacks reaches \(secret)")
+    }
     #expect(graph["AuditRunner"]?.contains("PrivateText") == true)
   }
 }

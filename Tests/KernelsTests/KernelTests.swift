@@ -24,7 +24,9 @@ import Testing
   @Test(arguments: [1, 16, 33, 576]) func rmsNorm(columns: Int) {
     let x = Matrix(rows: 19, columns: columns, values: normal(19 * columns, 3, scale: 5))
     let weight = normal(columns, 4)
-    #expect(difference(Compute(threads: 2).rmsNorm(x, weight: weight, epsilon: 1e-5).values, Naive.rmsNorm(x, weight: weight, epsilon: 1e-5)) < 1e-5)
+    #expect(
+      difference(Compute(threads: 2).rmsNorm(x, weight: weight, epsilon: 1e-5).values, Naive.rmsNorm(x, weight: weight, epsilon: 1e-5))
+        < 1e-5)
   }
 
   @Test func swiglu() {
@@ -152,7 +154,8 @@ import Testing
     #expect(abs(mean) < 0.03 && abs(variance - 1) < 0.04)
     #expect(random.words(item: 0, index: 0) != CounterRandom(seed: 1, stream: "b").words(item: 0, index: 0))
     #expect(random.words(item: 0, index: 0) != CounterRandom(seed: 2, stream: "a").words(item: 0, index: 0))
-    let neighbours = zip(random.normals(item: 4, count: 20_000), random.normals(item: 5, count: 20_000)).reduce(0.0) { $0 + $1.0 * $1.1 } / 20_000
+    let neighbours =
+      zip(random.normals(item: 4, count: 20_000), random.normals(item: 5, count: 20_000)).reduce(0.0) { $0 + $1.0 * $1.1 } / 20_000
     #expect(abs(neighbours) < 0.03)
   }
 }

@@ -11,7 +11,9 @@ import Testing
     try LlamaModel(Checkpoint.open(at: Fixture.path("llama/tiny-gqa")), compute: Compute(threads: threads))
   }
 
-  private func client(_ model: LlamaModel, _ p: Int, _ q: Int, transport: (any SplitTransport)? = nil, protector: any StateProtector = Unprotected()) -> SplitClient {
+  private func client(
+    _ model: LlamaModel, _ p: Int, _ q: Int, transport: (any SplitTransport)? = nil, protector: any StateProtector = Unprotected()
+  ) -> SplitClient {
     let points = PartitionPoints(input: p, output: q)
     return SplitClient(
       input: InputBlocks(model, points), output: OutputBlocks(model, points),
@@ -75,7 +77,9 @@ import Testing
     let model = try model()
     let server = SplitServer(MiddleBlocks(model, PartitionPoints(input: 1, output: 1)), longestSequence: 8)
     let width = model.configuration.hiddenSize
-    func message(_ ids: [UInt64], _ lengths: [Int], _ states: Matrix) -> SmashedData { SmashedData(sequences: ids, lengths: lengths, states: states) }
+    func message(_ ids: [UInt64], _ lengths: [Int], _ states: Matrix) -> SmashedData {
+      SmashedData(sequences: ids, lengths: lengths, states: states)
+    }
     let good = Matrix(rows: 2, columns: width, values: [Float](repeating: 0.5, count: 2 * width))
     var poisoned = good
     poisoned[1, 3] = .nan
@@ -83,7 +87,8 @@ import Testing
     server.release([1])
     let bad = [
       message([1], [3], good), message([1, 1], [1, 1], good), message([1], [], good), message([1], [0], Matrix(rows: 0, columns: width)),
-      message([1], [-2], good), message([1, 2], [Int.max, 2], good), message([1], [2], poisoned), message([1], [2], Matrix(rows: 2, columns: 3)),
+      message([1], [-2], good), message([1, 2], [Int.max, 2], good), message([1], [2], poisoned),
+      message([1], [2], Matrix(rows: 2, columns: 3)),
       message([1], [9], Matrix(rows: 9, columns: width)),
     ]
     for (i, entry) in bad.enumerated() { #expect(throws: Fault.self, "message \(i)") { try server.forward(entry) } }
