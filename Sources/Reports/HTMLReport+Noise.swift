@@ -76,7 +76,7 @@ extension HTMLReport {
     return
       "Noise hides a token only if it can carry the hidden state past the halfway point to that of another token. For each position the "
       + "distance from the true state to that of the nearest rival was measured, the text before it held fixed. Its median is "
-      + parts.joined(separator: ", ") + "."
+      + parts.joined(separator: ", ") + ". Only the most similar tokens were tried, so a true margin can be smaller, never larger."
   }
 
   private func marginTable(_ margins: [MarginHistogram]) -> Markup {

@@ -23,7 +23,7 @@ extension HTMLReport {
       ("Defense", "\(record.defense.summary)"),
     ]
     let attacks = findings.attacks.map { attack -> Markup in
-      let method = record.attacks?.first { $0.name == attack.name }
+      let method = AttackName.description(of: attack.name, record)
       let paper = method.map { $0.paper.isEmpty || $0.paper == "control" ? "" : " (\($0.paper))" } ?? ""
       return
         "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"

@@ -185,4 +185,47 @@ final class PageParser: NSObject, XMLParserDelegate {
     }
     #expect(try page(record).text.contains("Attack something-new, n = 12"))
   }
+
+  /// A relative amount that was converted to sigma and back differs in the last digits from cut to cut; it stays one column.
+  @Test func theSameLevelAtEveryCutIsOneColumn() throws {
+    let record = SyntheticRecord.record()
+    let text = TerminalSummary.render(record)
+    #expect(text.components(separatedBy: "relative 0.9 ").count == 4)
+    let page = try page(record).text
+    let glance = try #require(page.components(separatedBy: "At a glance").last?.components(separatedBy: "What was tested").first)
+    #expect(glance.components(separatedBy: "relative 0.9").count == 2)
+  }
+
+  /// Several seeds become one row with the widest bounds; a swept clip becomes a panel of its own.
+  @Test func seedsMergeAndOtherSettingsSplit() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    var second = record.results
+    for index in second.indices {
+      second[index].settings[SettingKey.seed] = .number(2)
+      second[index].cell += "-2"
+      if second[index].metric == "token_accuracy" && second[index].attack == "sequential-matching" {
+        second[index].mean -= 0.02
+        second[index].ci95 = [0.01, second[index].mean]
+      }
+    }
+    record.results += second
+    let merged = try page(record).text
+    #expect(merged.contains("99.0\u{202F}% [1.0–100]") && merged.contains("seed 1, 2"))
+    record.plan = .map(["sweep": .map(["defense.clip": .list([.number(1), .number(2)])])])
+    for index in record.results.indices { record.results[index].settings[SettingKey.clip] = .number(index % 2 == 0 ? 1 : 2) }
+    #expect(try page(record).text.contains("defense.clip = 2, p = 1"))
+  }
+
+  /// A label with settings behind the name keeps its description, and an attack is not a baseline because its name resembles one.
+  @Test func labelsFindTheirDescriptions() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    record.attacks = [
+      MethodDescription(name: "nearest-embedding", summary: "the nearest one", paper: "control", cost: "", knowledge: .k1, channels: []),
+      MethodDescription(
+        name: "uniform", summary: "sees nothing", paper: "control", cost: "", knowledge: .k0, channels: [], isBaseline: true),
+    ]
+    let text = try page(record).text
+    #expect(text.components(separatedBy: "the nearest one").count == 3)
+    #expect(text.contains("uniform, baseline") && !text.contains("anchors, baseline"))
+  }
 }

@@ -56,8 +56,13 @@ enum SyntheticRecord {
       "plan": .string("quickstart"), "version": .number(1),
       "description": .string("Synthetic numbers in the shape of the quickstart audit."),
       "model": .map(["checkpoint": .string("smollm2-135m-instruct"), "partition": .map(["output": .number(1)])]),
-      "sweep": .map([
-        "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.relative": .list(relative.map(SettingValue.number)),
+      "sweep": .list([
+        .map([
+          "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.relative": .list(relative.map(SettingValue.number)),
+        ]),
+        .map([
+          "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.mean_abs": .list(absolute.map(SettingValue.number)),
+        ]),
       ]),
       "seeds": .list([.number(1)]),
     ])
@@ -77,7 +82,7 @@ enum SyntheticRecord {
     }
     return relative.map { amount in
       var out = settings(amount == 0 ? "none" : "relative", amount * mean)
-      out[SettingKey.relative] = .number(amount)
+      out[SettingKey.relative] = .number(amount * (1 + 1e-12 * Double(p)))
       return out
     } + absolute.map { settings("mean_abs", $0) }
   }
