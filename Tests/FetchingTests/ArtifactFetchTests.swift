@@ -79,7 +79,7 @@ import Testing
     client.environment["PIP_CONFIG_FILE"] = "/dev/null"
     client.environment["PIP_FIND_LINKS"] = nil
     client.environment["PIP_INDEX_URL"] = "http://127.0.0.1:9/simple"
-    client.environment["PIP_RETRIES"] = "0"
+    client.environment["PIP_RETRIES"] = "1"
     for name in client.environment.keys where name.lowercased().hasSuffix("_proxy") { client.environment[name] = nil }
     let noNetwork = #expect(throws: Fault.self) { try tiny.store.fetch(tiny.manifest(), client: client) }
     #expect(noNetwork?.code == .unavailable && noNetwork?.message.contains("cannot be reached") == true, "\(String(describing: noNetwork))")

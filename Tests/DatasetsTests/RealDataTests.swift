@@ -1,0 +1,22 @@
+import Datasets
+import Fetching
+import Foundation
+import Testing
+
+/// Fetches the real packages; runs with FEDSEA_NETWORK_TESTS=1 only.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["FEDSEA_NETWORK_TESTS"] != nil)) struct RealDataTests {
+  @Test(arguments: DatasetCatalog.all.map(\.name)) func passagesOfEveryDataset(_ name: String) throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "real-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let store = ArtifactStore(root: folder, datasets: DatasetCatalog.manifests)
+    let dataset = try DatasetCatalog.dataset(named: name)
+    _ = try store.fetch(dataset.manifest) { print($0) }
+    let (mine, theirs) = (try dataset.sources(.private, in: store), try dataset.sources(.public, in: store))
+    #expect(Set(mine.map(\.group)).isDisjoint(with: theirs.map(\.group)))
+    #expect(mine.count > 50 && theirs.count > 50)
+    let sampling = PassageSampling(count: 12, minTokens: 32, maxTokens: 64, seed: 1)
+    let set = try dataset.documents(.private, in: store, sampling: sampling, tokenize: fourBytes)
+    #expect(set.documents.count == 12)
+    for document in set.documents { print(document.id, document.text) }
+  }
+}
