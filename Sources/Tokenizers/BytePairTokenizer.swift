@@ -91,7 +91,8 @@ struct BytePairTokenizer: Tokenizer {
     guard id >= 0, id < kinds.count, kinds[Int(id)] != .absent else { return Array("\u{FFFD}".utf8) }
     let text = [UInt8](model.vocabulary.string(of: Int(id)))
     switch kinds[Int(id)] {
-    case .control, .userDefined, .unknown: return text
+    case .control, .unknown: return text
+    case .userDefined: return putsMarkers ? text.replacing(BytePairModel.marker, with: [0x20]) : text
     case .byte: return Self.byte(of: text).map { [$0] } ?? text
     case .absent, .normal, .unused:
       if case .bytes = model.symbols { return ByteAlphabet.decode(text) ?? text }

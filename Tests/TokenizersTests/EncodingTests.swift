@@ -19,21 +19,22 @@ struct EncodingTests {
   @Test(arguments: ["bytes-gpt2", "bytes-digits", "bytes-llama3", "pieces-prepend"])
   func decodingUndoesEncoding(_ name: String) throws {
     let tokenizer = try Fixture.variant(name)
-    for line in try Fixture.lines() {
-      let decoded = tokenizer.decode(tokenizer.encode(line, parsingSpecial: false))
-      // SentencePiece cannot tell a space from its marker.
-      let expected = name.hasPrefix("pieces") ? line.replacing("▁", with: " ") : line
-      #expect(decoded.unicodeScalars.elementsEqual(expected.unicodeScalars), "\(line.debugDescription)")
-    }
+    // SentencePiece cannot tell a space from its marker.
+    try expectRoundTrips(tokenizer) { name.hasPrefix("pieces") ? $0.replacing("▁", with: " ") : $0 }
   }
 
   @Test func sentencePieceDecodes() throws {
     let tokenizer = try Fixture.pieces()
-    for line in try Fixture.lines() {
-      let decoded = tokenizer.decode(tokenizer.encode(line, parsingSpecial: false))
-      #expect(decoded.unicodeScalars.elementsEqual(line.replacing("▁", with: " ").unicodeScalars), "\(line.debugDescription)")
-    }
+    try expectRoundTrips(tokenizer) { $0.replacing("▁", with: " ") }
     #expect(tokenizer.beginToken == 1 && tokenizer.endTokens == [2] && tokenizer.specialTokens == [0, 1, 2])
+  }
+
+  private func expectRoundTrips(_ tokenizer: any Tokenizer, _ expected: (String) -> String) throws {
+    let wrong = try Fixture.lines().filter { line in
+      let decoded = tokenizer.decode(tokenizer.encode(line, parsingSpecial: false))
+      return !decoded.unicodeScalars.elementsEqual(expected(line).unicodeScalars)
+    }
+    #expect(wrong.isEmpty, "\(wrong.count) lines, the first \(wrong.first.debugDescription)")
   }
 
   @Test func decodingRepairs() throws {
@@ -55,16 +56,16 @@ struct EncodingTests {
     }
   }
 
-  @Test(arguments: ["a", "ab", " ", "\n", "字", "\u{301}", "0", "'", "\u{0F71}\u{0F72}"])
+  @Test(arguments: ["a", "ab", " ", "\n", "字", "\u{301}", "0", "'", "\u{0F72}\u{0F71}", "\u{0F73}"])
   func longWordsStayFast(_ unit: String) throws {
-    let text = String(repeating: unit, count: 1_000_000 / unit.utf8.count)
-    for name in ["bytes-gpt2", "bytes-digits", "bytes-llama3", "bytes-qwen2", "pieces-prepend", "pieces-first"] {
+    let text = String(repeating: unit, count: 500_000 / unit.utf8.count)
+    for name in ["bytes-digits", "bytes-qwen2", "bytes-mixed", "pieces-prepend"] {
       let tokenizer = try Fixture.variant(name)
       let clock = ContinuousClock()
       var ids: [Int32] = []
       let seconds = clock.measure { ids = tokenizer.encode(text) } / .seconds(1)
       // Quadratic time would take hours.
-      #expect(seconds < 20, "\(name) took \(seconds) s for 1 MB of \(unit.debugDescription)")
+      #expect(seconds < 20, "\(name) took \(seconds) s for 500 kB of \(unit.debugDescription)")
       #expect(!ids.isEmpty)
     }
   }

@@ -233,10 +233,10 @@ struct HostileTests {
         }
       }
       return .strings(strings)
-    case .integers(var integers)? where random.below(8) > 0:
+    case .integers(var integers)? where !integers.isEmpty && random.below(8) > 0:
       for _ in 0...random.below(20) { integers[random.below(integers.count)] = Int64(random.below(8)) }
       return .integers(integers)
-    case .floats(var floats)? where random.below(8) > 0:
+    case .floats(var floats)? where !floats.isEmpty && random.below(8) > 0:
       for _ in 0...random.below(20) {
         floats[random.below(floats.count)] = [0, -0.0, 1, -1e38, 3e38, .nan, .infinity][random.below(random.below(4) == 0 ? 7 : 5)]
       }
