@@ -71,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "fedsea-bench",
       dependencies: ["Diagnostics", "Kernels", "Checkpoints", "Tokenizers", "Llama", "SplitLearning", "Audit", "Attacks", arguments],
-      path: "Sources/fedsea-bench", exclude: ["peers"], swiftSettings: settings),
+      path: "Sources/fedsea-bench", exclude: ["peers", "bench.sh"], swiftSettings: settings),
 
     module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
     tests("Kernels", ["Kernels", "CKernels", "TestSupport"]),

@@ -5,12 +5,12 @@ struct Metric: Sendable, Hashable {
 
   /// Metrics that are fractions and print as per cent.
   private static let fractions: Set<String> = [
-    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4", "bleu4_unsmoothed", "top5_accuracy",
+    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4_unsmoothed", "top5_accuracy",
     "top10_accuracy",
   ]
   private static let titles = [
     "token_accuracy": "Token accuracy", "exact_match": "Exact match", "bits_per_token": "Bits leaked per token", "rouge1_f": "ROUGE-1 F",
-    "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4", "bleu4_unsmoothed": "BLEU-4, unsmoothed",
+    "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4 (of 100)", "bleu4_unsmoothed": "BLEU-4, unsmoothed",
     "bag_f1": "Bag of tokens F1",
     "edit_distance": "Edit distance, tokens", "char_edit_distance": "Edit distance, characters", "perplexity": "Perplexity",
   ]
