@@ -71,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "fedsea-bench",
       dependencies: ["Diagnostics", "Kernels", "Checkpoints", "Tokenizers", "Llama", "SplitLearning", "Audit", "Attacks", arguments],
-      path: "Sources/fedsea-bench", exclude: ["peers"], swiftSettings: settings),
+      path: "Sources/fedsea-bench", exclude: ["peers", "bench.sh"], swiftSettings: settings),
 
     module("TestSupport", ["Diagnostics", "Kernels", "Checkpoints"], path: "Tests/TestSupport"),
     tests("Kernels", ["Kernels", "CKernels", "TestSupport"]),
@@ -83,12 +83,16 @@ let package = Package(
     tests("Privacy", ["Privacy", "Diagnostics"]),
     tests("AuditFiles", ["Audit", "Diagnostics", "HDF5", "Kernels", "SplitLearning"]),
     tests("Plan", ["Audit", "Diagnostics", "SplitLearning"]),
-    tests("Attacks", ["Attacks", "Audit", "Defenses", "Privacy", "SplitLearning", "Llama", "Kernels", "Checkpoints", "Diagnostics", "TestSupport"]),
+    tests(
+      "Attacks",
+      ["Attacks", "Audit", "Defenses", "Privacy", "SplitLearning", "Llama", "Kernels", "Checkpoints", "Diagnostics", "TestSupport"]),
     tests("PrivateText", ["Diagnostics", "HDF5", "PrivateText"]),
     tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics"]),
     tests("Fetching", ["Diagnostics", "Fetching"]),
     tests("Datasets", ["Datasets", "Diagnostics", "Fetching"]),
     tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning"]),
-    tests("AuditRunner", ["AuditRunner", "Audit", "Attacks", "Defenses", "Reports", "PrivateText", "Datasets", "Fetching", "Diagnostics", "TestSupport"]),
+    tests(
+      "AuditRunner",
+      ["AuditRunner", "Audit", "Attacks", "Defenses", "Reports", "PrivateText", "Datasets", "Fetching", "Diagnostics", "TestSupport"]),
   ]
 )

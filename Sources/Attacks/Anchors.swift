@@ -9,7 +9,8 @@ package struct Anchors: Attack {
   package static let description = MethodDescription(
     name: "anchors", summary: "maximum likelihood among the mean states of all tokens at the cut, residual measured on public text",
     paper: "calibrated nearest neighbour, Luo et al. 2025",
-    deviations: "diagonal Gaussian residual and unigram prior in place of an L1 distance; one public context instead of several random ones",
+    deviations:
+      "diagonal Gaussian residual and unigram prior in place of an L1 distance; one public context instead of several random ones",
     cost: "2·V candidate forwards once per cut, then one product", knowledge: .k1, channels: [.inputHiddenStates],
     settings: ["prior_weight": "weight of the unigram prior, default 1"])
 

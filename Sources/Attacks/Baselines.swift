@@ -16,9 +16,13 @@ package struct UniformGuess: Attack {
     let vocabulary = means.model.configuration.vocabularySize
     let random = CounterRandom(seed: means.seed, stream: "attack/uniform")
     let tokens = (0..<view.documents).map { document in
-      view.range(of: document).map { Int32(random.words(item: UInt64(document), index: UInt32(truncatingIfNeeded: $0)).0 % UInt32(vocabulary)) }
+      view.range(of: document).map {
+        Int32(random.words(item: UInt64(document), index: UInt32(truncatingIfNeeded: $0)).0 % UInt32(vocabulary))
+      }
     }
-    let posterior = TokenPosterior(width: 1, ids: .init(repeating: -1, count: view.tokens), logProbabilities: .init(repeating: -.infinity, count: view.tokens), restLogProbability: .init(repeating: 0, count: view.tokens))
+    let posterior = TokenPosterior(
+      width: 1, ids: .init(repeating: -1, count: view.tokens), logProbabilities: .init(repeating: -.infinity, count: view.tokens),
+      restLogProbability: .init(repeating: 0, count: view.tokens))
     return Reconstruction(tokens: tokens, posterior: posterior)
   }
 }
@@ -61,7 +65,8 @@ package struct LanguageModelGuess: Attack {
     return Reconstruction(tokens: (0..<view.documents).map { Array(text.prefix(view.range(of: $0).count)) }, posterior: posterior)
   }
 
-  private static func greedy(_ length: Int, _ means: AttackerMeans, _ progress: (Double) throws -> Void) throws -> ([Int32], TokenPosterior) {
+  private static func greedy(_ length: Int, _ means: AttackerMeans, _ progress: (Double) throws -> Void) throws -> ([Int32], TokenPosterior)
+  {
     let prior = LanguagePrior(means)
     var (text, steps) = ([Int32](), TokenPosterior(width: 64))
     var branch = prior.start()

@@ -21,7 +21,9 @@ package enum AttackCatalog {
       throw Fault(.invalidData, "unknown attack \"\(name)\"", hint: nameHint(name, among: names))
     }
     if let unknown = settings.keys.sorted().first(where: { type.description.settings[$0] == nil }) {
-      throw Fault(.invalidData, "attack \"\(name)\" has no setting \"\(unknown)\"", hint: nameHint(unknown, among: type.description.settings.keys.sorted()))
+      throw Fault(
+        .invalidData, "attack \"\(name)\" has no setting \"\(unknown)\"",
+        hint: nameHint(unknown, among: type.description.settings.keys.sorted()))
     }
     return try type.init(settings)
   }

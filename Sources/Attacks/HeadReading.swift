@@ -6,7 +6,8 @@ import Llama
 /// `shift: 1` the guess at position t is read from the state at t − 1.
 package struct HeadReading: Attack {
   package static let description = MethodDescription(
-    name: "head-reading", summary: "argmax of the model's head on the state", paper: "BEI, Luo et al. 2025; logit lens, nostalgebraist 2020",
+    name: "head-reading", summary: "argmax of the model's head on the state",
+    paper: "BEI, Luo et al. 2025; logit lens, nostalgebraist 2020",
     cost: "one product with the head", knowledge: .k1, channels: [.inputHiddenStates],
     settings: ["shift": "0 (default) reads the token from its own state, 1 from the state before it"])
 

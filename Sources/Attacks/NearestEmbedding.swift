@@ -8,9 +8,12 @@ package struct NearestEmbedding: Attack {
   enum Distance: String, CaseIterable { case cosine, l2 }
 
   package static let description = MethodDescription(
-    name: "nearest-embedding", summary: "the token whose embedding is nearest to the state", paper: "HEI / NN, Luo et al. 2025; Song & Raghunathan 2020",
+    name: "nearest-embedding", summary: "the token whose embedding is nearest to the state",
+    paper: "HEI / NN, Luo et al. 2025; Song & Raghunathan 2020",
     cost: "one product with the embedding table", knowledge: .k1, channels: [.inputHiddenStates],
-    settings: ["distance": "cosine (default) or l2", "centered": "1 (default) subtracts the mean state and the mean embedding first, 0 does not"])
+    settings: [
+      "distance": "cosine (default) or l2", "centered": "1 (default) subtracts the mean state and the mean embedding first, 0 does not",
+    ])
 
   package static let rules: [String: SettingRule] = ["distance": .choice(Distance.allCases.map(\.rawValue)), "centered": .integer(0...1)]
 
@@ -26,7 +29,9 @@ package struct NearestEmbedding: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let model = means.model
-    let table = means.memory.table("nearest-embedding/\(distance)/\(centered)") { prepared(model.embedding.values(model.compute), model.configuration.hiddenSize) }
+    let table = means.memory.table("nearest-embedding/\(distance)/\(centered)") {
+      prepared(model.embedding.values(model.compute), model.configuration.hiddenSize)
+    }
     let mean = centered ? columnMeans(observation.values) : [Float](repeating: 0, count: observation.values.columns)
     return try ScoreTable.reconstruct(view, observation.values, calibrated: false, model.compute, progress) { states, _ in
       var centred = states

@@ -30,7 +30,9 @@ extension TokenPosterior {
 
 /// Indices of the `count` largest values, largest first, ties to the smaller index. Selection by a threshold, then a sort of the survivors.
 func largest(_ count: Int, of values: [Float]) -> [Int32] {
-  guard count < values.count else { return values.indices.sorted { values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1] }.map(Int32.init) }
+  guard count < values.count else {
+    return values.indices.sorted { values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1] }.map(Int32.init)
+  }
   // A sample gives a threshold that a few times `count` values pass; if it turns out too high, lower it.
   var sample = stride(from: 0, to: values.count, by: max(1, values.count / 1024)).map { values[$0] }
   sample.sort(by: >)

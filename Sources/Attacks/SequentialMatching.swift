@@ -29,7 +29,8 @@ package struct SequentialMatching: Attack {
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
     deviations: "Gaussian noise likelihood, LM prior, beam and candidate proposals are added; clipping is modelled",
-    cost: "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
+    cost:
+      "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k2, channels: [.inputHiddenStates],
     settings: [
       "candidates": "proposals (default), language-model or exhaustive", "beam": "hypotheses kept per document, default 1",

@@ -20,7 +20,9 @@ package struct SettingReader {
 
   package func real(_ key: String, default value: Double, in range: ClosedRange<Double>) throws -> Double {
     guard let given = settings[key] else { return value }
-    guard let number = given.number, range.contains(number) else { throw wrong(key, "a number in \(range.lowerBound)...\(range.upperBound)", given) }
+    guard let number = given.number, range.contains(number) else {
+      throw wrong(key, "a number in \(range.lowerBound)...\(range.upperBound)", given)
+    }
     return number
   }
 

@@ -1,3 +1,4 @@
+import Llama
 package import Audit
 import Checkpoints
 import Foundation

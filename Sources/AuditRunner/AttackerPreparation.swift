@@ -1,4 +1,5 @@
-package import Attacks
+import Tokenizers
+import Attacks
 package import Audit
 import Datasets
 package import Fetching

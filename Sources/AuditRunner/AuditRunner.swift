@@ -1,9 +1,10 @@
-package import Attacks
+import Attacks
 package import Audit
 import Checkpoints
-package import Diagnostics
+import Diagnostics
 package import Fetching
 package import Foundation
+import Defenses
 import HDF5
 package import Kernels
 import LeakageMetrics
@@ -87,11 +88,13 @@ package final class AuditRunner {
   // MARK: - One cell
 
   private func measure(
-    _ cell: PlanCell, _ bench: Workbench, directory: URL, runID: String, created: String, origin: [String: String], index: Int, of count: Int
+    _ cell: PlanCell, _ bench: Workbench, directory: URL, runID: String, created: String, origin: [String: String], index: Int,
+    of count: Int
   ) throws -> CellFile {
     let began = Date()
     let tell = { (stage: String, part: Double) in
-      try self.report(Progress(cell: index + 1, cells: count, stage: "\(cell.id): \(stage)", fraction: (Double(index) + part) / Double(count)))
+      try self.report(
+        Progress(cell: index + 1, cells: count, stage: "\(cell.id): \(stage)", fraction: (Double(index) + part) / Double(count)))
     }
     try tell("split forward", 0)
     let defense = try DefenseCatalog.make(cell.defense).prepared(
@@ -133,14 +136,16 @@ package final class AuditRunner {
     let rows = losses.compactMap { $0.map { [$0, 1] } }
     guard let estimate = bootstrap(rows, seed: UInt64(seed), aggregate: { exp($0[0] / $0[1]) }) else { return [] }
     return [
-      UtilityResult(cell: cell, settings: settings, metric: "perplexity", mean: estimate.mean, ci95: [estimate.lower, estimate.upper], n: estimate.n)
+      UtilityResult(
+        cell: cell, settings: settings, metric: "perplexity", mean: estimate.mean, ci95: [estimate.lower, estimate.upper], n: estimate.n)
     ]
   }
 
   // MARK: - The record
 
   private func assemble(
-    _ cells: [CellFile], _ loaded: LoadedModel, _ benches: [Int: Workbench], runID: String, created: String, complete: Bool, seconds: Double,
+    _ cells: [CellFile], _ loaded: LoadedModel, _ benches: [Int: Workbench], runID: String, created: String, complete: Bool,
+    seconds: Double,
     loadSeconds: Double, invocation: [String]?
   ) throws -> AuditRecord {
     let bench = benches.min { $0.key < $1.key }!.value
@@ -160,7 +165,8 @@ package final class AuditRunner {
       runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
       versions: Compute.libraryVersions.merging(["fedsea-audit": Version.current]) { $1 }, commit: Provenance.commit(root: store.root),
       host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
-      defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins, timings: timings,
+      defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins,
+      timings: timings,
       warnings: benches.values.flatMap(\.corpus.warnings), coverage: Coverage.of(plan), invocation: invocation, attacks: descriptions)
   }
 
@@ -168,7 +174,8 @@ package final class AuditRunner {
     do {
       try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     } catch {
-      throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: url.path, hint: "choose another with --output")
+      throw Fault(
+        .cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: url.path, hint: "choose another with --output")
     }
   }
 }

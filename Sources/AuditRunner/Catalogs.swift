@@ -1,10 +1,10 @@
-package import Attacks
+import Attacks
 package import Audit
-package import Datasets
-package import Defenses
+import Datasets
+import Defenses
 package import Fetching
 import Foundation
-package import LeakageMetrics
+import LeakageMetrics
 
 /// All names that a plan may use, gathered from the catalogs.
 package enum Catalogs {

@@ -5,7 +5,9 @@ import Audit
 enum Coverage {
   static func of(_ plan: AuditPlan) -> [ChannelCoverage] {
     let attacked = Set(
-      plan.attacks.flatMap { attack in AttackCatalog.all.first { $0.description.name == attack.name }?.description.channels ?? [] }.filter { plan.threatModel.channels.contains($0) || $0 == .lengths })
+      plan.attacks.flatMap { attack in AttackCatalog.all.first { $0.description.name == attack.name }?.description.channels ?? [] }.filter {
+        plan.threatModel.channels.contains($0) || $0 == .lengths
+      })
     let noisy = plan.defense.name != "none"
     return [
       attacked.contains(.inputHiddenStates)
@@ -16,7 +18,8 @@ enum Coverage {
             : "Sent as computed.")
         : ChannelCoverage(channel: Channel.inputHiddenStates.rawValue, protection: .notExamined, note: "No attack of this plan reads it."),
       ChannelCoverage(
-        channel: Channel.lengths.rawValue, protection: .unprotected, note: "The server learns the length of every document; every attack here uses it."),
+        channel: Channel.lengths.rawValue, protection: .unprotected,
+        note: "The server learns the length of every document; every attack here uses it."),
       ChannelCoverage(
         channel: Channel.outputHiddenStates.rawValue, protection: .notExamined,
         note: "The server computes h_B itself from what it received; response recovery from it is not part of this plan."),

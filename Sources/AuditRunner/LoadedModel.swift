@@ -1,5 +1,5 @@
 package import Audit
-package import Checkpoints
+import Checkpoints
 import Diagnostics
 package import Fetching
 import Foundation
@@ -21,10 +21,12 @@ package struct LoadedModel: Sendable {
     tokenizer = try TokenizerLoader.load(from: checkpoint)
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
       throw Fault(
-        .invalidData, "the tokenizer has \(tokenizer.vocabularySize) tokens, the weights \(model.configuration.vocabularySize) embeddings", at: path)
+        .invalidData, "the tokenizer has \(tokenizer.vocabularySize) tokens, the weights \(model.configuration.vocabularySize) embeddings",
+        at: path)
     }
     let c = model.configuration
-    let perBlock = c.hiddenSize * c.headDimension * (2 * c.heads + 2 * c.keyValueHeads) + 3 * c.hiddenSize * c.feedForwardSize + 2 * c.hiddenSize
+    let perBlock =
+      c.hiddenSize * c.headDimension * (2 * c.heads + 2 * c.keyValueHeads) + 3 * c.hiddenSize * c.feedForwardSize + 2 * c.hiddenSize
     description = CheckpointDescription(
       name: name, sha256: try checkpoint.sha256(), tokenizerSHA256: tokenizer.sha256,
       parameters: c.blocks * perBlock + c.vocabularySize * c.hiddenSize * (c.tiedHead ? 1 : 2) + c.hiddenSize, blocks: c.blocks)

@@ -1,4 +1,4 @@
-package import Attacks
+import Attacks
 package import Audit
 import Checkpoints
 import Kernels
@@ -34,7 +34,9 @@ package enum MarginMeasurement {
   }
 
   /// The histogram of a cut, from 16 positions a document at most, 192 in all.
-  package static func histogram(_ documents: [PrivateDocument], inputBlocks: Int, rms: Double, _ means: AttackerMeans) throws -> MarginHistogram {
+  package static func histogram(_ documents: [PrivateDocument], inputBlocks: Int, rms: Double, _ means: AttackerMeans) throws
+    -> MarginHistogram
+  {
     try MarginHistogram(
       distances: distances(documents, inputBlocks: inputBlocks, positions: min(192, 16 * documents.count), means), inputBlocks: inputBlocks,
       rms: rms, channels: means.model.configuration.hiddenSize)

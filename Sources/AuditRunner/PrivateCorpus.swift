@@ -1,5 +1,5 @@
 package import Audit
-package import Datasets
+import Datasets
 import Diagnostics
 package import Fetching
 import Foundation

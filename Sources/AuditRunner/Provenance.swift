@@ -1,5 +1,5 @@
 package import Audit
-import Foundation
+package import Foundation
 package import Kernels
 
 /// Where and with what a run was made.
@@ -12,7 +12,8 @@ package enum Provenance {
   }
 
   package static func host(_ compute: Compute) -> HostDescription {
-    let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+    let cpu =
+      (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
       .split(separator: "\n").first { $0.hasPrefix("model name") }?
       .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
     return HostDescription(cpu: cpu, threads: compute.threads, engine: compute.description)

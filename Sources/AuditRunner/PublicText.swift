@@ -13,7 +13,7 @@ package enum PublicText {
     guard let name = plan.threatModel.auxiliary else { return [] }
     let sampling = PassageSampling(count: count, minTokens: plan.dataset.minTokens, maxTokens: plan.dataset.maxTokens, seed: UInt64(seed))
     return try DatasetCatalog.dataset(named: name)
-      .documents(.auxiliary, in: store, sampling: sampling, tokenize: { tokenizer.encode($0, parsingSpecial: false) }).documents
+      .documents(.public, in: store, sampling: sampling, tokenize: { tokenizer.encode($0, parsingSpecial: false) }).documents
       .map { tokenizer.encode($0.text, parsingSpecial: false) }
   }
 }

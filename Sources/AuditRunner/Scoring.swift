@@ -47,7 +47,8 @@ package struct Scoring: Sendable {
         cell: cell, document: index, attack: attack, channel: channel?.rawValue, tokens: matches.count,
         matchingTokens: matches.count { $0 }, matches: String(matches.map { $0 ? "1" : "0" }), truthText: document.truthText,
         guessText: document.guessText,
-        scores: Dictionary(uniqueKeysWithValues: metrics.compactMap { metric in metric.score(document).map { (metric.descriptor.name, $0) } }))
+        scores: Dictionary(
+          uniqueKeysWithValues: metrics.compactMap { metric in metric.score(document).map { (metric.descriptor.name, $0) } }))
     }
   }
 
@@ -69,10 +70,14 @@ package struct Scoring: Sendable {
     metrics.flatMap { metric in
       let estimates = attacks.map { metric.estimate($0.documents, seed: seed) }
       let sign = metric.descriptor.higherLeaksMore ? 1.0 : -1.0
-      let baseline = attacks.indices.filter { attacks[$0].isBaseline && estimates[$0] != nil }.max { sign * estimates[$0]!.mean < sign * estimates[$1]!.mean }
+      let baseline = attacks.indices.filter { attacks[$0].isBaseline && estimates[$0] != nil }.max {
+        sign * estimates[$0]!.mean < sign * estimates[$1]!.mean
+      }
       return attacks.indices.compactMap { i -> CellResult? in
         guard let estimate = estimates[i] else { return nil }
-        let gain = attacks[i].isBaseline ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed)?.mean }
+        let gain =
+          attacks[i].isBaseline
+          ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed)?.mean }
         return CellResult(
           cell: cell, settings: settings, channel: attacks[i].channel?.rawValue ?? Channel.lengths.rawValue, attack: attacks[i].attack,
           metric: metric.descriptor.name, mean: estimate.mean, ci95: [estimate.lower, estimate.upper], stderr: estimate.standardError,

@@ -1,3 +1,4 @@
+import Checkpoints
 package import Audit
 import Foundation
 import Kernels
@@ -65,7 +66,8 @@ package struct SplitExchange: Sendable {
     for group in stride(from: 0, to: min(auxiliary.count, 64), by: 16) {
       let passages = auxiliary[group..<min(group + 16, auxiliary.count)]
       var caches = passages.map { _ in stack.emptyCache() }
-      values += stack.forward(model.embedding.gather(passages.flatMap { $0 }), PackedBatch(lengths: passages.map(\.count)), caches: &caches).values
+      values +=
+        stack.forward(model.embedding.gather(passages.flatMap { $0 }), PackedBatch(lengths: passages.map(\.count)), caches: &caches).values
     }
     return try StateStatistics(rows: values, channels: model.configuration.hiddenSize)
   }

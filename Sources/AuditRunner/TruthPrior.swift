@@ -1,4 +1,4 @@
-package import Attacks
+import Attacks
 package import Audit
 import Kernels
 import Llama

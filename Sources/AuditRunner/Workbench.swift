@@ -1,4 +1,5 @@
-package import Attacks
+import Tokenizers
+import Attacks
 package import Audit
 package import Fetching
 import LeakageMetrics
@@ -17,7 +18,8 @@ package final class Workbench {
     self.loaded = loaded
     corpus = try PrivateCorpus(plan, seed: seed, tokenizer: loaded.tokenizer, store: store)
     means = AttackerMeans(
-      model: loaded.model, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory())
+      model: loaded.model, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed),
+      memory: AttackerMemory())
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed))

@@ -5,6 +5,13 @@
 // a memory and a time limit, and reports one byte. It also refuses what fedsea-audit never needs and what could reach *other* files: soft
 // and external links, external storage, virtual datasets, committed types, filters other than deflate, shuffle and fletcher32.
 //
+// What it found, in 400 random mutations of each of three files of h5py: 1 to 4 % crash libhdf5 1.10.8 (H5HG_read on a bad heap index of a
+// string, the table of attributes of an object header, once a division by zero), and about 1 to 3 % do not end in time. Of 400 mutations of a file
+// whose metadata carry checksums, as ours do, none crashed and two did not end in time; but a checksum can be forged.
+//
+// What remains: the parent then reads the same file with the same library. A file that corrupts memory without a crash in the child may still
+// corrupt it here, and so may a file that is exchanged in between. Read files of strangers as you would run their programs: in a sandbox.
+//
 // Why in C: after fork() in a process with threads, only the forking thread lives on. The child may call libc (glibc makes malloc fork-safe)
 // and libhdf5 (the caller holds the lock of this package, so no call was in flight), but not a Swift runtime whose locks may be held.
 #ifndef FEDSEA_CHDF5_PROBE_H
@@ -21,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +37,7 @@
 enum {
   FEDSEA_PROBE_OK = 0,       // every object was read
   FEDSEA_PROBE_REFUSED = 1,  // `message` says why
-  FEDSEA_PROBE_CRASHED = 2,  // libhdf5 died with `signal` (SIGALRM, SIGXCPU: it took too long)
+  FEDSEA_PROBE_CRASHED = 2,  // libhdf5 died with `signal` (SIGALRM, SIGPROF: it took too long)
   FEDSEA_PROBE_FAILED = 3,   // no child could be started
 };
 
@@ -207,7 +215,7 @@ static inline herr_t fedsea_probe_link(hid_t group, const char *name, const H5L_
 
 static inline int fedsea_probe_file(fedsea_probe_state *state, const char *path) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  if (access < 0 || H5Pset_file_locking(access, 1, 1) < 0) return fedsea_probe_library(state, "file");
+  if (access < 0 || H5Pset_file_locking(access, 0, 1) < 0) return fedsea_probe_library(state, "file");
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
   if (file < 0) return fedsea_probe_library(state, "file");
   hid_t root = H5Oopen(file, "/", H5P_DEFAULT);
@@ -218,19 +226,19 @@ static inline int fedsea_probe_file(fedsea_probe_state *state, const char *path)
   return 0;
 }
 
-// Memory: what the process has mapped now, and 1 GiB. Processor time: 1 s, and 1 s for each 10 MB; wall-clock time: ten times that and 20 s.
+// Memory: what the process has mapped now, and 1 GiB. Processor time: 0.4 s, and 1 s for each 10 MB; wall-clock time: ten times that and 20 s.
 static inline void fedsea_probe_limit(uint64_t file_bytes) {
-  const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM, SIGXCPU, SIGPIPE, SIGTERM, SIGINT};
+  const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM, SIGPROF, SIGPIPE, SIGTERM, SIGINT};
   for (unsigned i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  uint64_t seconds = 1 + file_bytes / 10000000;
+  uint64_t seconds = file_bytes / 10000000;
   alarm(seconds > 8000 ? 80000 : (unsigned)(20 + 10 * seconds));
-  struct rlimit limit = {seconds, seconds + 1};
-  setrlimit(RLIMIT_CPU, &limit);
-  limit.rlim_cur = limit.rlim_max = 0;
+  struct itimerval processor = {{0, 0}, {(time_t)seconds, 400000}};
+  setitimer(ITIMER_PROF, &processor, NULL);
+  struct rlimit limit = {0, 0};
   setrlimit(RLIMIT_CORE, &limit);
   unsigned long pages = 0;
   FILE *statm = fopen("/proc/self/statm", "r");

@@ -1,14 +1,15 @@
 package import Audit
-package import Kernels
+import Kernels
 package import Privacy
-package import SplitLearning
+import SplitLearning
 
 /// h̃ = clip(h) + ε, ε ~ N(0, σ²) per coordinate, on every state that the client sends: in training and at inference, on prefill and on every
 /// decoded token. FedSEA-LLaMA gives the noise as its mean absolute value (σ = mean|ε|·√(π/2)) and does not clip; with a clip, and only then,
 /// it is a Gaussian mechanism with an ε.
 package struct GaussianNoise: Defense {
   package static let description = MethodDescription(
-    name: "gaussian", summary: "independent Gaussian noise on every hidden state that leaves the client, optionally after clipping each token",
+    name: "gaussian",
+    summary: "independent Gaussian noise on every hidden state that leaves the client, optionally after clipping each token",
     paper: "FedSEA-LLaMA (arXiv 2505.15683); Balle & Wang 2018 for epsilon",
     deviations: "the noise is added at inference too, drawn in double precision; clipping and epsilon are ours",
     cost: "one normal draw per coordinate; no byte", knowledge: .k0, channels: [.inputHiddenStates],
@@ -50,7 +51,8 @@ package struct GaussianNoise: Defense {
     return PreparedDefense(
       protector: Protector(sigma: noise.sigma, clip: clip, random: CounterRandom(seed: seed, stream: "noise/input-cut")),
       statement: active
-        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? "gaussian" : "none", sigma: noise.sigma, clip: clip) : .none,
+        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? "gaussian" : "none", sigma: noise.sigma, clip: clip)
+        : .none,
       units: units)
   }
 

@@ -5,7 +5,8 @@ import SplitLearning
 /// States are sent as they are: what the released FedSEA code does at inference.
 package struct NoDefense: Defense {
   package static let description = MethodDescription(
-    name: "none", summary: "states are sent as they are", paper: "the released FedSEA-LLaMA code at inference", cost: "none", knowledge: .k0,
+    name: "none", summary: "states are sent as they are", paper: "the released FedSEA-LLaMA code at inference", cost: "none",
+    knowledge: .k0,
     channels: [.inputHiddenStates])
   package static let takesNoise = false
   package static let rules: [String: SettingRule] = [:]

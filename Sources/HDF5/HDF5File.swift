@@ -57,7 +57,7 @@ package final class HDF5File {
       case FEDSEA_PROBE_REFUSED: throw Fault(.invalidData, "not acceptable as HDF5: \(message)", at: path)
       case FEDSEA_PROBE_CRASHED:
         let death =
-          probe.signal == SIGALRM || probe.signal == SIGXCPU ? "takes too long to read" : "crashes libhdf5 (signal \(probe.signal))"
+          probe.signal == SIGALRM || probe.signal == SIGPROF ? "takes too long to read" : "crashes libhdf5 (signal \(probe.signal))"
         throw Fault(.invalidData, "the file \(death)", at: path, hint: "it is damaged or hostile; write it again")
       default: throw Fault(.inputOutput, "cannot start a process that checks the file: \(message)", at: path)
       }
@@ -136,11 +136,12 @@ private final class Descriptor {
   }
 }
 
-/// Closing a file closes all that is open in it; no lock is insisted on where the file system has none.
+/// Closing a file closes all that is open in it. No file is locked: what is written has a name of its own until it is whole, and a lock would live on
+/// in every child process that is forked meanwhile.
 private func accessProperties(at path: String) throws -> Handle {
   let access = try Handle(.properties, "cannot make file properties", at: path, .internalError) { H5Pcreate(fedsea_h5_file_access_class()) }
   try Library.call("cannot set file properties", at: path, .internalError) { () -> herr_t in
-    guard H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) >= 0, H5Pset_file_locking(access.id, true, true) >= 0 else { return -1 }
+    guard H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) >= 0, H5Pset_file_locking(access.id, false, true) >= 0 else { return -1 }
     return H5Pset_libver_bounds(access.id, H5F_LIBVER_V110, H5F_LIBVER_V110)
   }
   return access

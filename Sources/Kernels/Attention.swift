@@ -56,7 +56,8 @@ extension Compute {
     _ queries: Matrix, ownKeys: Matrix, ownValues: Matrix, prefixOf: [Int], prefixes: [KeyValuePrefix], shape: AttentionShape
   ) -> Matrix {
     precondition(prefixOf.count == queries.rows && ownKeys.rows == queries.rows && ownValues.rows == queries.rows, "row counts differ")
-    precondition(prefixes.allSatisfy { $0.keys.count >= $0.length * shape.keyWidth && $0.values.count >= $0.length * shape.keyWidth }, "short prefix")
+    precondition(
+      prefixes.allSatisfy { $0.keys.count >= $0.length * shape.keyWidth && $0.values.count >= $0.length * shape.keyWidth }, "short prefix")
     return Matrix(rows: queries.rows, columns: shape.queryWidth) { out in
       withPointers(prefixes.map(\.keys)) { keyBases in
         withPointers(prefixes.map(\.values)) { valueBases in

@@ -18,7 +18,10 @@ package struct CounterRandom: Sendable {
 
   /// Four uniform 32-bit words at (`item`, `index`); `index` < 2³² distinguishes draws of one item.
   package func words(item: UInt64, index: UInt32) -> (UInt32, UInt32, UInt32, UInt32) {
-    var c = (UInt32(truncatingIfNeeded: item), UInt32(truncatingIfNeeded: item >> 32) ^ index, UInt32(truncatingIfNeeded: stream), UInt32(truncatingIfNeeded: stream >> 32) &+ index)
+    var c = (
+      UInt32(truncatingIfNeeded: item), UInt32(truncatingIfNeeded: item >> 32) ^ index, UInt32(truncatingIfNeeded: stream),
+      UInt32(truncatingIfNeeded: stream >> 32) &+ index
+    )
     var k = key
     for _ in 0..<10 {
       let p0 = UInt64(0xD251_1F53) &* UInt64(c.0)

@@ -38,7 +38,9 @@ package struct RotaryTable: Sendable {
 extension Compute {
   /// Rotates the halves of every head in place: (a, b) → (a cos − b sin, b cos + a sin). `x` [B, heads · D].
   package func rotate(_ x: inout Matrix, heads: Int, by table: RotaryTable) {
-    precondition(table.rows == x.rows && heads * table.half * 2 == x.columns, "rotary table [\(table.rows), \(table.half)] for [\(x.rows), \(x.columns)]")
+    precondition(
+      table.rows == x.rows && heads * table.half * 2 == x.columns,
+      "rotary table [\(table.rows), \(table.half)] for [\(x.rows), \(x.columns)]")
     let rows = x.rows
     x.values.withUnsafeMutableBufferPointer { x_ in
       if let base = x_.baseAddress {

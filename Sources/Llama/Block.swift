@@ -33,7 +33,8 @@ package struct Block: Sendable {
     up = try weight("mlp.up_proj")
     down = try weight("mlp.down_proj")
     biases =
-      c.attentionBias ? (try vector("self_attn.q_proj.bias"), try vector("self_attn.k_proj.bias"), try vector("self_attn.v_proj.bias")) : nil
+      c.attentionBias
+      ? (try vector("self_attn.q_proj.bias"), try vector("self_attn.k_proj.bias"), try vector("self_attn.v_proj.bias")) : nil
     shape = AttentionShape(heads: c.heads, groups: c.keyValueHeads, dimension: c.headDimension)
     epsilon = c.rmsEpsilon
   }

@@ -63,13 +63,15 @@ package struct BlockStack: Sendable {
     _ probe: ActivationProbe?
   ) -> Matrix {
     let decoding = batch.rows == batch.sequences && probe == nil
-    var attended = decoding
+    var attended =
+      decoding
       ? compute.attendRows(
         q, ownKeys: k, ownValues: v, prefixOf: Array(0..<batch.sequences), prefixes: caches.map { $0.blocks[i] }, shape: block.shape)
       : Matrix(rows: q.rows, columns: q.columns)
     for s in 0..<batch.sequences {
       let rows = batch.range(s)
-      precondition(caches[s].blocks[i].length == batch.pasts[s], "cache of \(caches[s].blocks[i].length) positions, batch after \(batch.pasts[s])")
+      precondition(
+        caches[s].blocks[i].length == batch.pasts[s], "cache of \(caches[s].blocks[i].length) positions, batch after \(batch.pasts[s])")
       let width = block.shape.keyWidth
       let flat = rows.lowerBound * width..<rows.upperBound * width
       caches[s].append(block: i, keys: k.values[flat], values: v.values[flat], rows: rows.count)

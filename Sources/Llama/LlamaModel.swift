@@ -23,7 +23,9 @@ package struct LlamaModel: Sendable {
   /// Checks ids against the vocabulary: the border between untrusted tokens and `Weight.gather`.
   package func checked(_ tokens: [Int32]) throws -> [Int32] {
     if let bad = tokens.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
-      throw Fault(.invalidData, "token id \(bad) is outside the vocabulary of \(configuration.vocabularySize)", hint: "use the checkpoint's own tokenizer")
+      throw Fault(
+        .invalidData, "token id \(bad) is outside the vocabulary of \(configuration.vocabularySize)",
+        hint: "use the checkpoint's own tokenizer")
     }
     return tokens
   }

@@ -8,7 +8,8 @@ package struct PackedBatch: Sendable, Hashable {
   ///   - lengths: new rows of each sequence.
   ///   - pasts: rows that each sequence already has in its cache; zeros by default.
   package init(lengths: [Int], pasts: [Int]? = nil) {
-    precondition(lengths.allSatisfy { $0 >= 0 } && (pasts?.count ?? lengths.count) == lengths.count, "lengths \(lengths), pasts \(pasts ?? [])")
+    precondition(
+      lengths.allSatisfy { $0 >= 0 } && (pasts?.count ?? lengths.count) == lengths.count, "lengths \(lengths), pasts \(pasts ?? [])")
     offsets = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
     self.pasts = pasts ?? lengths.map { _ in 0 }
   }

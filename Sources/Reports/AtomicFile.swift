@@ -10,7 +10,7 @@ package enum AtomicFile {
     let temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).tmp")
     guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
       throw Fault(
-        .cannotCreate, "cannot create a file in this folder: \(String(cString: strerror(errno)))",
+        .cannotCreate, "cannot create a file in this folder",
         at: url.deletingLastPathComponent().path, hint: "check that the folder exists and may be written to")
     }
     do {
@@ -23,7 +23,7 @@ package enum AtomicFile {
       throw Fault(.inputOutput, "cannot write \(data.count) bytes: \(reason(error))", at: url.path, hint: "is the disk full?")
     }
     guard rename(temporary.path, url.path) == 0 else {
-      let why = String(cString: strerror(errno))
+      let why = NSError(domain: NSPOSIXErrorDomain, code: Int(errno)).localizedDescription
       try? FileManager.default.removeItem(at: temporary)
       throw Fault(.cannotCreate, "cannot replace the file: \(why)", at: url.path)
     }

@@ -14,6 +14,12 @@ struct AttackName: Sendable, Hashable {
 
   /// Whether the attack is a guess that does not look, by the record's own description or, without one, by the names above.
   static func isBaseline(_ name: String, _ record: AuditRecord) -> Bool {
-    record.attacks?.first { $0.name == name }?.isBaseline ?? baselines.contains(name)
+    description(of: name, record)?.isBaseline ?? baselines.contains(name)
+  }
+
+  /// The record's description of an attack. A label is the name, or the name with settings behind it: `nearest-embedding-cosine`.
+  static func description(of label: String, _ record: AuditRecord) -> MethodDescription? {
+    let fitting = (record.attacks ?? []).filter { label == $0.name || label.hasPrefix($0.name + "-") }
+    return fitting.max { $0.name.utf8.count < $1.name.utf8.count }
   }
 }

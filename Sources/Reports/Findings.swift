@@ -121,11 +121,19 @@ struct Findings: Sendable {
   /// The settings that tell panels apart: both partition points and whatever else the plan sweeps.
   private static func sweepKeys(_ record: AuditRecord) -> [String] {
     var keys: Set<String> = [SettingKey.inputBlocks]
-    if case .map(let plan) = record.plan, case .map(let sweep)? = plan["sweep"] { keys.formUnion(sweep.keys) }
+    if case .map(let plan) = record.plan {
+      switch plan["sweep"] {
+      case .map(let grid): keys.formUnion(grid.keys)
+      case .list(let grids): for case .map(let grid) in grids { keys.formUnion(grid.keys) }
+      default: break
+      }
+    }
     if Set(record.results.compactMap { $0.settings[SettingKey.outputBlocks] }).count > 1 { keys.insert(SettingKey.outputBlocks) }
     let defenses = Set(record.results.compactMap { $0.settings[SettingKey.defense]?.text }).subtracting(["none"])
     if defenses.count < 2 { keys.remove(SettingKey.defense) }
-    return keys.subtracting(SettingKey.noise).subtracting([SettingKey.seed, "seeds", "defense"]).sorted()
+    return keys.subtracting(SettingKey.noise.subtracting([SettingKey.clip, SettingKey.delta])).subtracting([
+      SettingKey.seed, "seeds", "defense",
+    ]).sorted()
   }
 
   private static func panel(_ settings: [String: SettingValue], _ keys: [String]) -> Panel {

@@ -7,9 +7,11 @@ extension HTMLReport {
       record.invocation.map { $0.map(shellQuoted).joined(separator: " ") } ?? "fedsea-audit run plan.yaml   # the plan under Full settings"
     let versions = record.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     let rows: [(String, Markup)] = [
-      ("Run", "<code>\(record.runID)</code>"), ("Commit", "<code>\(record.commit)</code>"), ("Versions", "\(versions.isEmpty ? "–" : versions)"),
+      ("Run", "<code>\(record.runID)</code>"), ("Commit", "<code>\(record.commit)</code>"),
+      ("Versions", "\(versions.isEmpty ? "–" : versions)"),
       ("Plan, SHA-256", "<code>\(record.planSHA256)</code>"), ("Checkpoint, SHA-256", "<code>\(record.checkpoint.sha256)</code>"),
-      ("Tokenizer, SHA-256", "<code>\(record.checkpoint.tokenizerSHA256)</code>"), ("Data, SHA-256", "<code>\(record.dataset.sha256)</code>"),
+      ("Tokenizer, SHA-256", "<code>\(record.checkpoint.tokenizerSHA256)</code>"),
+      ("Data, SHA-256", "<code>\(record.dataset.sha256)</code>"),
       ("Seed", "\(findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", "))"),
       ("Machine", "\(record.host.cpu), \(record.host.threads) threads, \(record.host.engine)"),
     ]
@@ -36,14 +38,20 @@ extension HTMLReport {
           + (n < 30 ? "at so few." : "where scores sit near 0 or 100\u{202F}%."))
     }
     if findings.seeds.count < 3 {
-      out.append("Noise was drawn with \(findings.seeds.count <= 1 ? "one seed" : "\(findings.seeds.count) seeds"); the spread between draws is not shown.")
+      out.append(
+        "Noise was drawn with \(findings.seeds.count <= 1 ? "one seed" : "\(findings.seeds.count) seeds"); the spread between draws is not shown."
+      )
     }
     out.append("“Best attack” is the best of several on the same documents, which flatters it slightly.")
-    out.append("Gaussian noise without a clip gives no differential privacy, and results for one model, cut and language do not carry over to others.")
+    out.append(
+      "Gaussian noise without a clip gives no differential privacy, and results for one model, cut and language do not carry over to others."
+    )
     if let model = findings.panels.isEmpty ? nil : record.threatModel.knowledge {
       out.append("The adversary is the one described above (\(model.rawValue)); one who knows or sees more may recover more.")
     }
-    if !record.eligible { out.append("The run is not eligible for a leaderboard: it is partial, a control failed, or a flag changed the protocol.") }
+    if !record.eligible {
+      out.append("The run is not eligible for a leaderboard: it is partial, a control failed, or a flag changed the protocol.")
+    }
     return out
   }
 
@@ -59,7 +67,11 @@ extension HTMLReport {
 
 /// An argument as a POSIX shell needs it.
 func shellQuoted(_ argument: String) -> String {
-  let isPlain = !argument.isEmpty && argument.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789-_=./:,@%+".unicodeScalars.contains($0)) }
+  let isPlain =
+    !argument.isEmpty
+    && argument.unicodeScalars.allSatisfy {
+      $0.isASCII && ($0.properties.isAlphabetic || "0123456789-_=./:,@%+".unicodeScalars.contains($0))
+    }
   return isPlain ? argument : "'" + argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
 

@@ -14,8 +14,8 @@ extension HTMLReport {
           <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td>\
           <td class="num">\(number(level.sigma))</td><td class="num">\(number(level.relative))</td>\
           <td class="num">\(level.decibels.map { NumberText.fixed($0, 1) } ?? NumberText.missing)</td>\
-          <td class="num">\(paper.map { NumberText.significant($0, 2) } ?? NumberText.missing)</td>\
-          <td>\(best.map { findings.label($0.attack) } ?? NumberText.missing)</td>\
+          <td class="num">\(paper.map { NumberText.figures($0, 2) } ?? NumberText.missing)</td>\
+          <td class="nowrap">\(best.map { findings.label($0.attack) } ?? NumberText.missing)</td>\
           <td class="num"><b>\(best.map { metric.text($0.score.mean) } ?? NumberText.missing)</b></td>\
           <td class="num ci ci-cell">\(best.map { metric.interval($0.score) } ?? "")</td>\
           <td class="num">\(guess.map { metric.text($0.score.mean) } ?? NumberText.missing)</td></tr>
@@ -28,17 +28,17 @@ extension HTMLReport {
       p = 1 are themselves only about 0.022 in size, so there it is 0.9 to 4.5 times the signal. Set against the states of the model in this \
       audit, the same number is the share in the column <em>relative here</em>.</p>
       """
-      + scrolling(
-        "Absolute noise",
-        """
-        <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th><th scope="col" class="num">σ</th>\
-        <th scope="col" class="num">Relative here</th><th scope="col" class="num">SNR, dB</th><th scope="col" class="num">Relative in LLaMA-2-7B</th>\
-        <th scope="col">Best attack</th><th scope="col" class="num" colspan="2">\(metric.title)</th><th scope="col" class="num">Best guess</th>\
-        </tr></thead>\(bodies)</table>
-        """)
-      + """
-      <p class="note">Relative in LLaMA-2-7B: quoted noise over the mean |h| read off the paper's appendix figures (±10 %).</p>
-      """
+        + scrolling(
+          "Absolute noise",
+          """
+          <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th><th scope="col" class="num">σ</th>\
+          <th scope="col" class="num">Relative here</th><th scope="col" class="num">SNR, dB</th><th scope="col" class="num">Relative in LLaMA-2-7B</th>\
+          <th scope="col">Best attack</th><th scope="col" class="num" colspan="2">\(metric.title)</th><th scope="col" class="num">Best guess</th>\
+          </tr></thead>\(bodies)</table>
+          """)
+          + """
+          <p class="note">Relative in LLaMA-2-7B: quoted noise over the mean |h| read off the paper's appendix figures (±10 %).</p>
+          """
   }
 
   /// Histograms of the distance to the nearest rival token, and how much of it each noise level covers.
@@ -70,30 +70,37 @@ extension HTMLReport {
   private func marginSentence(_ margins: [MarginHistogram]) -> String {
     let parts = margins.map { margin -> String in
       let median = margin.quantiles[3]
-      let share = margin.stateNorm > 0 ? " (\(NumberText.significant(median / margin.stateNorm, 2)) RMS·√C)" : ""
-      return "\(NumberText.significant(median))\(share) at p = \(margin.inputBlocks)"
+      let share = margin.stateNorm > 0 ? " (\(NumberText.figures(median / margin.stateNorm, 2)) RMS·√C)" : ""
+      return "\(NumberText.figures(median))\(share) at p = \(margin.inputBlocks)"
     }
-    return "Noise hides a token only if it can carry the hidden state past the halfway point to that of another token. For each position the "
+    return
+      "Noise hides a token only if it can carry the hidden state past the halfway point to that of another token. For each position the "
       + "distance from the true state to that of the nearest rival was measured, the text before it held fixed. Its median is "
-      + parts.joined(separator: ", ") + "."
+      + parts.joined(separator: ", ") + ". Only the most similar tokens were tried, so a true margin can be smaller, never larger."
   }
 
   private func marginTable(_ margins: [MarginHistogram]) -> Markup {
     let bodies = margins.map { margin -> Markup in
       let levels = noisyLevels(margin)
       let q = margin.quantiles
-      func relative(_ value: Double) -> String { margin.stateNorm > 0 ? NumberText.significant(value / margin.stateNorm, 2) : NumberText.missing }
+      func relative(_ value: Double) -> String {
+        margin.stateNorm > 0 ? NumberText.figures(value / margin.stateNorm, 2) : NumberText.missing
+      }
       let spread: Markup = """
         <th scope="rowgroup" class="nowrap" rowspan="\(max(1, levels.count))">p = \(margin.inputBlocks)</th>\
-        <td class="num" rowspan="\(max(1, levels.count))">\(NumberText.significant(q[1])) · <b>\(NumberText.significant(q[3]))</b> · \
-        \(NumberText.significant(q[5]))<span class="ci"><br/>\(relative(q[1])) · \(relative(q[3])) · \(relative(q[5]))</span></td>
+        <td class="num" rowspan="\(max(1, levels.count))">\(NumberText.figures(q[1])) · <b>\(NumberText.figures(q[3]))</b> · \
+        \(NumberText.figures(q[5]))<span class="ci"><br/>\(relative(q[1])) · \(relative(q[3])) · \(relative(q[5]))</span></td>
         """
-      if levels.isEmpty { return "<tbody><tr>\(spread)<td>–</td><td class=\"num\">–</td><td class=\"num\">–</td><td class=\"num\">–</td></tr></tbody>" }
+      if levels.isEmpty {
+        return "<tbody><tr>\(spread)<td>–</td><td class=\"num\">–</td><td class=\"num\">–</td><td class=\"num\">–</td></tr></tbody>"
+      }
       let rows = levels.enumerated().map { index, level -> Markup in
         let sigma = level.sigma ?? 0
-        func share(_ multiple: Double) -> String { margin.share(below: multiple * sigma).map { NumberText.percent($0) } ?? NumberText.missing }
+        func share(_ multiple: Double) -> String {
+          margin.share(below: multiple * sigma).map { NumberText.percent($0) } ?? NumberText.missing
+        }
         return """
-          <tr>\(index == 0 ? spread : "")<td class="nowrap">\(level.label)</td><td class="num">\(NumberText.significant(sigma))</td>\
+          <tr>\(index == 0 ? spread : "")<td class="nowrap">\(level.label)</td><td class="num">\(NumberText.figures(sigma))</td>\
           <td class="num">\(share(2))</td><td class="num">\(share(8))</td></tr>
           """
       }
@@ -124,12 +131,12 @@ extension HTMLReport {
       <p>What the noise does to the model's own work, beside what it does to the strongest attack. A defense is worth its noise only if the \
       second falls before the first.</p>
       """
-      + scrolling(
-        "Utility beside leakage",
-        """
-        <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th>\(head)<th scope="col" class="num" colspan="2">\(leak.title) of the \
-        best attack</th></tr></thead>\(bodies)</table>
-        """)
+        + scrolling(
+          "Utility beside leakage",
+          """
+          <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th>\(head)<th scope="col" class="num" colspan="2">\(leak.title) of the \
+          best attack</th></tr></thead>\(bodies)</table>
+          """)
   }
 
   private func priceRow(_ panel: Findings.Panel, _ level: NoisePoint, _ leak: Metric) -> Markup? {
@@ -138,7 +145,7 @@ extension HTMLReport {
     let cells = values.map { metric, value -> Markup in
       guard let value else { return "<td class=\"num\">–</td><td></td><td class=\"num\">–</td>" }
       let clean = utility.clean(panel, metric)?.mean ?? .nan
-      let ratio = clean > 0 ? NumberText.significant(value.mean / clean) : NumberText.missing
+      let ratio = clean > 0 ? NumberText.figures(value.mean / clean) : NumberText.missing
       return """
         <td class="num">\(metric.text(value.mean))</td><td class="num ci ci-cell">[\(metric.text(value.low)), \(metric.text(value.high))]</td>\
         <td class="num">\(ratio)</td>
@@ -152,5 +159,5 @@ extension HTMLReport {
       """
   }
 
-  private func number(_ value: Double?) -> String { value.map { NumberText.significant($0) } ?? NumberText.missing }
+  private func number(_ value: Double?) -> String { value.map { NumberText.figures($0) } ?? NumberText.missing }
 }

@@ -13,19 +13,20 @@ extension HTMLReport {
           return "<td class=\"num\">\(metric.text(best.score.mean))<span class=\"ci\">\(metric.interval(best.score))</span></td>"
         }
         let first: Markup = baselines ? "" : "<th scope=\"rowgroup\" rowspan=\"2\" class=\"nowrap\">\(panel.title)</th>"
-        return "<tr class=\"\(style)\">\(first)<th scope=\"row\" class=\"name\">\(title)</th>\(values)</tr>"
+        return "<tr class=\"\(style)\">\(first)<th scope=\"row\" class=\"name nowrap\">\(title)</th>\(values)</tr>"
       }
-      return "<tbody>\(row("best attack", "best", baselines: false))\(row("best guess without looking", "baseline", baselines: true))</tbody>"
+      return
+        "<tbody>\(row("best attack", "best", baselines: false))\(row("best guess", "baseline", baselines: true))</tbody>"
     }
     return """
       <p>\(metric.title) of the strongest attack at each cut and noise level, with the 95 % interval over documents (n = \(documentCount)). \
-      Under it, what guessing without the hidden states achieves: only the difference is leakage.</p>
+      Under it, the best guess that never looks at the hidden states: only the difference is leakage.</p>
       """
-      + scrolling(
-        "Overview",
-        """
-        <table class="matrix"><thead><tr><th scope="col">Cut</th><th scope="col"></th>\(head)</tr></thead>\(rows)</table>
-        """)
+        + scrolling(
+          "Overview",
+          """
+          <table class="matrix"><thead><tr><th scope="col">Cut</th><th scope="col"></th>\(head)</tr></thead>\(rows)</table>
+          """)
   }
 
   /// The least and greatest n of the results: `12` or `10–12`.
@@ -68,13 +69,13 @@ extension HTMLReport {
       <p>The strongest attack of each cell is bold, baselines are grey. <em>Gain</em> is the paired difference to the strongest baseline of the \
       same cell\(metric.isFraction ? ", in percentage points" : ""). Every number, with standard errors and settings, is in <code>scores.csv</code>.</p>
       """
-      + scrolling(
-        "All cells",
-        """
-        <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th><th scope="col">Attack</th>\
-        <th scope="col" class="num" colspan="2">\(metric.title), 95 % interval</th><th scope="col" class="num">Gain</th>\(head)\
-        <th scope="col" class="num">n</th><th scope="col" class="num">Time</th></tr></thead>\(bodies)</table>
-        """)
+        + scrolling(
+          "All cells",
+          """
+          <table><thead><tr><th scope="col">Cut</th><th scope="col">Noise</th><th scope="col">Attack</th>\
+          <th scope="col" class="num" colspan="2">\(metric.title), 95 % interval</th><th scope="col" class="num">Gain</th>\(head)\
+          <th scope="col" class="num">n</th><th scope="col" class="num">Time</th></tr></thead>\(bodies)</table>
+          """)
   }
 
   private func cellBody(_ panel: Findings.Panel, _ level: NoisePoint, _ metric: Metric, _ extra: [Metric]) -> Markup? {
@@ -95,7 +96,7 @@ extension HTMLReport {
         <th scope="rowgroup" class="nowrap" rowspan="\(scored.count)">\(level.label)</th>
         """
       return """
-        <tr class="\(style)">\(place)<th scope="row" class="name">\(findings.label(attack))</th><td class="num">\(metric.text(score.mean))</td>\
+        <tr class="\(style)">\(place)<th scope="row" class="name nowrap">\(findings.label(attack))</th><td class="num">\(metric.text(score.mean))</td>\
         <td class="num ci ci-cell">\(metric.interval(score))</td>\
         <td class="num">\(score.gain.map(metric.difference) ?? NumberText.missing)</td>\(others)<td class="num">\(score.n)</td>\
         <td class="num">\(NumberText.duration(score.seconds))</td></tr>
@@ -117,7 +118,7 @@ extension HTMLReport {
           return "<td class=\"num\">\(metric.text(score.mean)) <span class=\"ci\">\(metric.interval(score))</span></td>"
         }
         return """
-          <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td><td>\(findings.label(best.attack))</td>\
+          <tr><th scope="row" class="nowrap">\(panel.title)</th><td class="nowrap">\(level.label)</td><td class="nowrap">\(findings.label(best.attack))</td>\
           \(values)</tr>
           """
       }

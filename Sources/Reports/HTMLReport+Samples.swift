@@ -82,7 +82,9 @@ extension HTMLReport {
     guard sample.truthText != nil || sample.guessText != nil else { return blocks(sample) + "<p class=\"note\">The run kept no text.</p>" }
     let (truth, guess) = (truncated(sample.truthText ?? "", to: Self.textLimit), truncated(sample.guessText ?? "", to: Self.textLimit))
     let difference = WordDifference(truth: truth.text, guess: guess.text)
-    func marked(_ pieces: [WordDifference.Piece]) -> [Markup] { pieces.map { $0.isCommon ? "\($0.text)" : "<mark>\($0.text)</mark>" } }
+    func marked(_ pieces: [WordDifference.Piece]) -> [Markup] {
+      pieces.map { $0.isCommon ? "\($0.space)\($0.word)" : "\($0.space)<mark>\($0.word)</mark>" }
+    }
     func rest(_ omitted: Int) -> Markup { omitted == 0 ? "" : " <span class=\"note\">… \(omitted) more characters</span>" }
     return """
       <p class="who">Private text</p><p class="recovered" dir="ltr">\(marked(difference.truth))\(rest(truth.omitted))</p>\

@@ -23,9 +23,10 @@ extension HTMLReport {
       ("Defense", "\(record.defense.summary)"),
     ]
     let attacks = findings.attacks.map { attack -> Markup in
-      let method = record.attacks?.first { $0.name == attack.name }
+      let method = AttackName.description(of: attack.name, record)
       let paper = method.map { $0.paper.isEmpty || $0.paper == "control" ? "" : " (\($0.paper))" } ?? ""
-      return "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"
+      return
+        "<dt>\(findings.label(attack))\(attack.isBaseline ? ", baseline" : "")</dt><dd>\(method?.summary ?? NumberText.missing)\(paper)</dd>"
     }
     let attackList: Markup = attacks.isEmpty ? "" : "<h3>Attacks, strongest first</h3><dl class=\"plain\">\(attacks)</dl>"
     return """
@@ -37,17 +38,21 @@ extension HTMLReport {
   private var coverage: Markup {
     let stated = record.coverage ?? Self.derivedCoverage(record)
     let rows = stated.map { item -> Markup in
-      let status = switch item.protection {
-      case .protected: "protected"
-      case .unprotected: "unprotected"
-      case .notExamined: "not examined"
-      }
+      let status =
+        switch item.protection {
+        case .protected: "protected"
+        case .unprotected: "unprotected"
+        case .notExamined: "not examined"
+        }
+      let plain: Markup = Self.channelNames[item.channel].map { "\($0)<br/><span class=\"ci\">\(item.channel)</span>" } ?? "\(item.channel)"
       let attacked = record.results.contains { $0.channel == item.channel } ? "attacked" : "–"
-      return "<tr><th scope=\"row\">\(item.channel)</th><td>\(attacked)</td><td class=\"nowrap\">\(status)</td><td>\(item.note)</td></tr>"
+      return
+        "<tr><th scope=\"row\">\(plain)</th><td>\(attacked)</td><td class=\"nowrap\">\(status)</td><td class=\"words\">\(item.note)</td></tr>"
     }
     let source: Markup =
       record.coverage == nil
-      ? "<p class=\"note\">The record does not state its coverage; this table is derived from its threat model and its noise settings.</p>" : ""
+      ? "<p class=\"note\">The record does not state its coverage; this table is derived from its threat model and its noise settings.</p>"
+      : ""
     return scrolling(
       "Channels",
       """
@@ -64,9 +69,12 @@ extension HTMLReport {
     for channel in Channel.allCases {
       let isCut = channel == .inputHiddenStates
       if !observed.contains(channel.rawValue) {
-        rows.append(ChannelCoverage(channel: channel.rawValue, protection: .notExamined, note: "the adversary of this audit does not see it"))
+        rows.append(
+          ChannelCoverage(channel: channel.rawValue, protection: .notExamined, note: "the adversary of this audit does not see it"))
       } else if isCut && isNoisy {
-        rows.append(ChannelCoverage(channel: channel.rawValue, protection: .protected, note: "noise in every cell that has some; clean in the others"))
+        rows.append(
+          ChannelCoverage(channel: channel.rawValue, protection: .protected, note: "noise in every cell that has some; clean in the others")
+        )
       } else {
         rows.append(ChannelCoverage(channel: channel.rawValue, protection: .unprotected, note: "no defense recorded"))
       }
@@ -74,6 +82,11 @@ extension HTMLReport {
     let other = ["gradients (training)", "loss values (training)", "KV cache kept by the server", "timing and message sizes"]
     return rows + other.map { ChannelCoverage(channel: $0, protection: .notExamined, note: "not recorded by this run") }
   }
+
+  private static let channelNames = [
+    Channel.inputHiddenStates.rawValue: "hidden states that the client sends",
+    Channel.outputHiddenStates.rawValue: "hidden states that the server sends back", Channel.lengths.rawValue: "text lengths and positions",
+  ]
 
   private static let roles: [ThreatModel.Role: String] = [
     .honestButCuriousServer: "the server itself: it follows the protocol and tries to read the client's text from what it receives",
@@ -89,10 +102,13 @@ extension HTMLReport {
 }
 
 extension SettingValue {
+  /// The label, lists with a space after the comma.
+  fileprivate var spaced: String { if case .list(let list) = self { list.map(\.label).joined(separator: ", ") } else { label } }
+
   /// `name (key value, …)` for a defense, or the plain label.
   var summary: String {
     guard case .map(let map) = self else { return label }
-    let rest = map.filter { $0.key != "name" }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.label)" }.joined(separator: ", ")
+    let rest = map.filter { $0.key != "name" }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.spaced)" }.joined(separator: ", ")
     let name = map["name"]?.label ?? ""
     return name.isEmpty ? (rest.isEmpty ? "none stated" : rest) : (rest.isEmpty ? name : "\(name) (\(rest))")
   }

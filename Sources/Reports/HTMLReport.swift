@@ -20,9 +20,9 @@ package struct HTMLReport {
     let sections: [(id: String, title: String, body: Markup)] = [
       ("glance", "At a glance", glance), ("tested", "What was tested", tested), ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
-      ("utility", "What the noise costs", price), ("cells", "All cells", cells), ("text-metrics", "Further metrics of the best attack", furtherMetrics),
-      ("samples", "Samples", sampleSection), ("reproduce", "How to reproduce", reproduce), ("limits", "Limits", limits),
-      ("settings", "Full settings", settings),
+      ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),
+      ("reproduce", "How to reproduce", reproduce), ("cells", "All cells", cells),
+      ("text-metrics", "Further metrics of the best attack", furtherMetrics), ("settings", "Full settings", settings),
     ].filter { !$0.2.source.isEmpty }
     let links = sections.map { "<a href=\"#\($0.id)\">\($0.title)</a> " as Markup }
     let bodies = sections.map { "<section id=\"\($0.id)\">\n<h2>\($0.title)</h2>\n\($0.body)\n</section>\n" as Markup }
@@ -58,12 +58,13 @@ package struct HTMLReport {
 
   private var header: Markup {
     let verdict = Verdict(record, findings)
-    let details = verdict.details.map { "<li>\($0)</li>" as Markup }
+    let details = verdict.details.map { "<li>\(sentence($0))</li>" as Markup }
     var description: Markup = ""
     if case .map(let plan) = record.plan, let text = plan["description"]?.text { description = "<p>\(truncated(text, to: 600).text)</p>" }
     let facts: [(String, String)] = [
       ("Documents", "\(NumberText.grouped(record.dataset.documents)), \(NumberText.grouped(record.dataset.tokens)) tokens"),
-      ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")), ("Commit", String(record.commit.prefix(12))),
+      ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")),
+      ("Commit", String(record.commit.prefix(12))),
       ("Created (UTC)", record.created), ("Run", record.runID), ("May enter a leaderboard", record.eligible ? "yes" : "no"),
     ]
     return """
@@ -71,7 +72,7 @@ package struct HTMLReport {
       <h1>\(title)</h1>
       \(description)
       \(banner)
-      <div class="verdict"><p class="headline">\(verdict.headline)</p><ul>\(details)</ul></div>
+      <div class="verdict"><p class="headline">\(sentence(verdict.headline))</p><ul>\(details)</ul></div>
       <dl class="facts">\(facts.map { "<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>" as Markup })</dl>
       """
   }
@@ -90,6 +91,17 @@ package struct HTMLReport {
     }
     return out
   }
+}
+
+/// A sentence whose `[intervals]` do not break across lines.
+private func sentence(_ text: String) -> Markup {
+  var (out, rest): (Markup, Substring) = ("", text[...])
+  while let open = rest.firstIndex(of: "["), let close = rest[open...].firstIndex(of: "]") {
+    let end = rest.index(after: close)
+    out += "\(String(rest[..<open]))<span class=\"nowrap\">\(String(rest[open..<end]))</span>"
+    rest = rest[end...]
+  }
+  return out + "\(String(rest))"
 }
 
 /// A table that scrolls by itself on a narrow screen.

@@ -42,7 +42,8 @@ struct LeakageChart {
   private func grid(_ scale: ValueScale, _ y: (Double) -> Double) -> Markup {
     var out: Markup = ""
     for tick in scale.ticks {
-      let text = metric.isFraction ? NumberText.fixed(100 * tick, 0) + (tick == scale.high ? "\u{202F}%" : "") : NumberText.significant(tick)
+      let text =
+        metric.isFraction ? NumberText.fixed(100 * tick, 0) + (tick == scale.high ? "\u{202F}%" : "") : NumberText.significant(tick)
       out += """
         <path class="\(tick == scale.low ? "axis" : "grid")" d="M\(c(Self.left)) \(c(y(tick)))H\(c(width - Self.right))"/>\
         <text class="tick end" x="\(c(Self.left - 7))" y="\(c(y(tick) + 3.5))">\(text)</text>
@@ -74,7 +75,8 @@ struct LeakageChart {
   private func axis(_ levels: [NoisePoint]) -> Markup {
     let unit = levels.first { !$0.isClean }?.unit ?? .none
     let rows: [(unit: NoisePoint.Unit?, title: String, value: (NoisePoint) -> Double?)] = [
-      (.relative, "relative", \.relative), (.meanAbsolute, "mean |ε|", \.meanAbsolute), (.sigma, "σ", \.sigma), (nil, "SNR, dB", \.decibels),
+      (.relative, "relative", \.relative), (.meanAbsolute, "mean |ε|", \.meanAbsolute), (.sigma, "σ", \.sigma),
+      (nil, "SNR, dB", \.decibels),
     ]
     let ordered = rows.filter { $0.unit == unit } + rows.filter { $0.unit != unit }
     var out: Markup = ""
@@ -85,7 +87,8 @@ struct LeakageChart {
       for (index, level) in levels.enumerated() {
         let digits = row.unit == nil ? 2 : 3
         let value = row.value(level) ?? (level.isClean && row.unit != nil ? 0 : nil)
-        let text = value.map { row.unit == nil ? NumberText.fixed($0, 1) : NumberText.significant($0, digits) } ?? (level.isClean ? "∞" : "–")
+        let text =
+          value.map { row.unit == nil ? NumberText.fixed($0, 1) : NumberText.significant($0, digits) } ?? (level.isClean ? "∞" : "–")
         out += "<text class=\"\(style) mid\" x=\"\(c(x(index)))\" y=\"\(c(line))\">\(text)</text>"
       }
       line += position == 0 ? 16 : 14

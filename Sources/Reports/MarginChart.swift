@@ -7,12 +7,14 @@ struct MarginChart {
   var margin: MarginHistogram
   var levels: [NoisePoint]
 
-  private static let (width, left, right, top, plotHeight, bottom) = (380.0, 44.0, 12.0, 52.0, 150.0, 40.0)
+  private static let (width, left, right, top, plotHeight, bottom) = (380.0, 56.0, 12.0, 52.0, 150.0, 40.0)
 
   /// Nil if the histogram has no counts or no positive edge.
   func svg() -> Markup? {
-    let bins = zip([max(margin.firstEdge, 1e-12)] + margin.edges, zip(margin.edges, margin.counts)).map { (lower: $0, upper: $1.0, count: $1.1) }
-      .filter { $0.upper > 0 && $0.upper.isFinite && $0.upper > $0.lower }
+    let bins = zip([max(margin.firstEdge, 1e-12)] + margin.edges, zip(margin.edges, margin.counts)).map {
+      (lower: $0, upper: $1.0, count: $1.1)
+    }
+    .filter { $0.upper > 0 && $0.upper.isFinite && $0.upper > $0.lower }
     let tallest = bins.map { Double($0.count) }.max() ?? 0
     guard let first = bins.first(where: { $0.count > 0 }), let last = bins.last(where: { $0.count > 0 }), tallest > 0 else { return nil }
     let sigmas = levels.compactMap { level in level.sigma.flatMap { $0 > 0 && $0 < 1e100 ? (level, 2 * $0) : nil } }

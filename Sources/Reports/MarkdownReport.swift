@@ -16,7 +16,10 @@ package enum MarkdownReport {
     let facts: [(String, String)] = [
       ("Run", record.runID), ("Created", record.created), ("Commit", record.commit),
       ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")),
-      ("Data", "\(record.dataset.name), \(record.dataset.documents) documents, \(record.dataset.tokens) tokens, SHA-256 \(record.dataset.sha256)"),
+      (
+        "Data",
+        "\(record.dataset.name), \(record.dataset.documents) documents, \(record.dataset.tokens) tokens, SHA-256 \(record.dataset.sha256)"
+      ),
       ("Model", "\(record.checkpoint.name), SHA-256 \(record.checkpoint.sha256)"), ("Plan", "SHA-256 \(record.planSHA256)"),
       ("Machine", "\(record.host.cpu), \(record.host.threads) threads, \(record.host.engine)"),
     ]
@@ -29,7 +32,8 @@ package enum MarkdownReport {
   private static func table(_ findings: Findings, _ utility: UtilityScores) -> String {
     guard let metric = findings.primary else { return "" }
     let cost = utility.metrics.first
-    let head = ["Cut", "Noise", "σ", "SNR, dB", "Best attack", metric.title, "95 % interval", "Best guess", "Gain"] + (cost.map { [$0.title] } ?? [])
+    let head =
+      ["Cut", "Noise", "σ", "SNR, dB", "Best attack", metric.title, "95 % interval", "Best guess", "Gain"] + (cost.map { [$0.title] } ?? [])
     var out = "## Strongest attack of each cell\n\n| " + head.map(escaped).joined(separator: " | ") + " |\n|"
     out += head.indices.map { $0 == 2 || $0 == 3 || $0 > 4 ? " --: |" : " --- |" }.joined() + "\n"
     for panel in findings.panels {
@@ -37,8 +41,10 @@ package enum MarkdownReport {
         guard let best = findings.best(panel, level, metric) else { continue }
         let guess = findings.best(panel, level, metric, baselines: true)
         var row = [
-          panel.title, level.label, level.sigma.map { NumberText.significant($0) } ?? "–", level.decibels.map { NumberText.fixed($0, 1) } ?? "–",
-          findings.label(best.attack), metric.text(best.score.mean), metric.interval(best.score), guess.map { metric.text($0.score.mean) } ?? "–",
+          panel.title, level.label, level.sigma.map { NumberText.figures($0) } ?? "–",
+          level.decibels.map { NumberText.fixed($0, 1) } ?? "–",
+          findings.label(best.attack), metric.text(best.score.mean), metric.interval(best.score),
+          guess.map { metric.text($0.score.mean) } ?? "–",
           best.score.gain.map(metric.difference) ?? "–",
         ]
         if let cost { row.append(utility.value(panel, level, cost).map { cost.text($0.mean) } ?? "–") }

@@ -5,12 +5,14 @@ struct Metric: Sendable, Hashable {
 
   /// Metrics that are fractions and print as per cent.
   private static let fractions: Set<String> = [
-    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4", "bleu4_fedsea", "top5_accuracy", "top10_accuracy",
+    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4_unsmoothed", "top5_accuracy",
+    "top10_accuracy",
   ]
   private static let titles = [
     "token_accuracy": "Token accuracy", "exact_match": "Exact match", "bits_per_token": "Bits leaked per token", "rouge1_f": "ROUGE-1 F",
-    "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4", "bleu4_fedsea": "BLEU-4, unsmoothed", "bag_f1": "Bag of tokens F1",
-    "edit_distance": "Edit distance", "perplexity": "Perplexity",
+    "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4 (of 100)", "bleu4_unsmoothed": "BLEU-4, unsmoothed",
+    "bag_f1": "Bag of tokens F1",
+    "edit_distance": "Edit distance, tokens", "char_edit_distance": "Edit distance, characters", "perplexity": "Perplexity",
   ]
 
   /// The metrics a verdict may rest on, best first.
@@ -30,17 +32,19 @@ struct Metric: Sendable, Hashable {
     }
   }
 
-  func text(_ value: Double) -> String { isFraction ? NumberText.percent(value) : NumberText.significant(value) }
+  func text(_ value: Double) -> String {
+    if isFraction { return NumberText.percent(value) }
+    return self == .bits && abs(value) < 1e6 ? NumberText.fixed(value, 2) : NumberText.figures(value)
+  }
 
   func interval(_ score: Score) -> String {
     if isFraction { return NumberText.percentInterval(score.low, score.high) }
-    return "[\(NumberText.significant(score.low)), \(NumberText.significant(score.high))]"
+    return "[\(text(score.low)), \(text(score.high))]"
   }
 
   /// A difference with its sign: percentage points for fractions.
   func difference(_ value: Double) -> String {
     if isFraction { return NumberText.points(value) }
-    let text = NumberText.significant(value)
-    return value > 0 ? "+" + text : text
+    return value > 0 ? "+" + text(value) : text(value)
   }
 }

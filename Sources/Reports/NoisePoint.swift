@@ -19,7 +19,7 @@ struct NoisePoint: Sendable, Hashable {
   }
 
   var unit: Unit
-  /// In `unit`; 0 for none.
+  /// In `unit`, six significant digits; 0 for none.
   var amount: Double
   var sigma: Double?
   var meanAbsolute: Double?
@@ -39,9 +39,17 @@ struct NoisePoint: Sendable, Hashable {
     let stated = settings[SettingKey.noiseUnit]?.text.flatMap(Unit.init(rawValue:))
     let present = given.filter { $0.1 != nil }
     let chosen = present.first { $0.0 == stated } ?? present.first
-    (unit, amount) = (chosen?.0 ?? .none, chosen?.1 ?? 0)
+    (unit, amount) = (chosen?.0 ?? .none, Self.rounded(chosen?.1 ?? 0))
     let silent = [sigma, meanAbsolute, relative].allSatisfy { ($0 ?? 0) == 0 } && (epsilon == nil || sigma == 0)
     if silent || stated == Unit.none { (unit, amount) = (.none, 0) }
+  }
+
+  /// To six significant digits: 0.9 that was converted to σ and back at another cut is the same level.
+  private static func rounded(_ value: Double) -> Double {
+    guard value != 0, value.isFinite else { return value }
+    let power = pow(10, 5 - log10(abs(value)).rounded(.down))
+    let result = (value * power).rounded() / power
+    return result.isFinite ? result : value
   }
 
   var isClean: Bool { unit == .none }

@@ -17,13 +17,23 @@ package enum NumberText {
     guard value.isFinite else { return missing }
     guard value != 0 else { return "0" }
     let exponent = Int(log10(abs(value)).rounded(.down))
-    guard (-4..<6).contains(exponent) else { return String(format: "%.\(max(0, digits - 1))e", value).replacingOccurrences(of: "-", with: "−") }
+    guard (-4..<6).contains(exponent) else {
+      return String(format: "%.\(max(0, digits - 1))e", value).replacingOccurrences(of: "-", with: "−")
+    }
     var text = fixed(value, max(0, digits - 1 - exponent))
     if text.contains(".") {
       while text.hasSuffix("0") { text.removeLast() }
       if text.hasSuffix(".") { text.removeLast() }
     }
     return text
+  }
+
+  /// Three significant digits with their trailing zeros, for columns: `2.10`, `10.5`, `411`; 0 is `0`.
+  package static func figures(_ value: Double, _ digits: Int = 3) -> String {
+    guard value.isFinite else { return missing }
+    guard value != 0 else { return "0" }
+    let exponent = Int(log10(abs(value)).rounded(.down))
+    return (-4..<6).contains(exponent) ? fixed(value, max(0, digits - 1 - exponent)) : significant(value, digits)
   }
 
   /// A fraction as `97.9 %` (narrow no-break space).

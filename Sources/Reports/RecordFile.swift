@@ -78,5 +78,6 @@ func decodeJSON<T: Decodable>(_ type: T.Type, from data: Data, location: String)
 }
 
 private func path(_ keys: [any CodingKey]) -> String {
-  keys.isEmpty ? "the top level" : keys.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined().drop { $0 == "." }.description
+  keys.isEmpty
+    ? "the top level" : keys.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined().drop { $0 == "." }.description
 }

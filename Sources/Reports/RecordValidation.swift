@@ -6,7 +6,9 @@ extension AuditRecord {
   func firstProblem() -> String? {
     for (index, result) in results.enumerated() {
       let numbers = [result.mean, result.stderr, result.seconds, result.gainOverBaseline ?? 0] + result.ci95
-      if let problem = problem(numbers, interval: result.ci95, n: result.n, settings: result.settings) { return "results[\(index)]: \(problem)" }
+      if let problem = problem(numbers, interval: result.ci95, n: result.n, settings: result.settings) {
+        return "results[\(index)]: \(problem)"
+      }
     }
     for (index, result) in utility.enumerated() {
       if let problem = problem([result.mean] + result.ci95, interval: result.ci95, n: result.n, settings: result.settings) {

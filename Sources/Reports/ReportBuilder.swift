@@ -24,7 +24,9 @@ package enum ReportBuilder {
 
   /// The same from values in memory; does not write `record.json` or `samples.jsonl`.
   @discardableResult
-  package static func write(_ record: AuditRecord, samples: [SampleRecord]?, toDirectory directory: URL, showText: Bool = false) throws -> Output {
+  package static func write(_ record: AuditRecord, samples: [SampleRecord]?, toDirectory directory: URL, showText: Bool = false) throws
+    -> Output
+  {
     let output = Output(
       html: directory.appendingPathComponent("report.html"), markdown: directory.appendingPathComponent("report.md"),
       scores: directory.appendingPathComponent(ScoresCSV.name), record: record)

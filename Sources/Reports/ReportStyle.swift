@@ -3,12 +3,12 @@
 enum ReportStyle {
   static let light = """
     --paper: #ffffff; --ink: #1b1f24; --soft: #57606a; --faint: #6e7781; --rule: #d5dae0; --wash: #f5f7f9; --accent: #0072b2;
-    --warn-ink: #7a3e00; --warn-wash: #fff4e5; --warn-rule: #e69f00; --hit: #0072b2; --miss: #c9d1d9;
+    --warn-ink: #7a3e00; --warn-wash: #fff4e5; --warn-rule: #e69f00; --hit: #0072b2; --miss: #98a4b0;
     --c0: #d55e00; --c1: #0072b2; --c2: #009e73; --c3: #aa4499; --c4: #b87f00; --c5: #3a93c4; --c6: #4d4d4d; --base: #8c959f; --bin: #9db8cc;
     """
   static let dark = """
     --paper: #14181d; --ink: #e6e9ed; --soft: #a9b3bd; --faint: #8f9aa5; --rule: #343b44; --wash: #1c2128; --accent: #6cbcec;
-    --warn-ink: #ffd599; --warn-wash: #33270f; --warn-rule: #e69f00; --hit: #56b4e9; --miss: #454d57;
+    --warn-ink: #ffd599; --warn-wash: #33270f; --warn-rule: #e69f00; --hit: #56b4e9; --miss: #66717d;
     --c0: #ff8a3d; --c1: #6cbcec; --c2: #2fc49a; --c3: #dd8fc0; --c4: #f0b732; --c5: #9fd3f5; --c6: #c0c0c0; --base: #7d8893; --bin: #466278;
     """
 
@@ -39,7 +39,7 @@ enum ReportStyle {
     .banner { border: 1px solid var(--warn-rule); background: var(--warn-wash); color: var(--warn-ink); border-radius: 4px; padding: 10px 14px;
       margin: 1.2rem 0; max-width: 50rem; } .banner strong { display: block; }
     .banner ul { margin: .2rem 0 0; }
-    .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px 24px; max-width: none; margin: 1.4rem 0 0; }
+    .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 10px 24px; max-width: none; margin: 1.4rem 0 0; }
     .facts dt { color: var(--soft); font-size: .8125rem; } .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
     nav { margin: 1.6rem 0 0; font-size: .875rem; color: var(--soft); } nav a { margin-right: 1.1rem; white-space: nowrap; }
     dl.plain { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 4px 20px; max-width: 56rem; }
@@ -56,7 +56,7 @@ enum ReportStyle {
     .num { text-align: right; white-space: nowrap; } .ci { color: var(--soft); font-size: .93em; } td.ci-cell { padding-left: 0; }
     tr.best td, tr.best th.name { font-weight: 700; } tr.best .ci { font-weight: 400; }
     tr.baseline td, tr.baseline th.name { color: var(--soft); }
-    .nowrap { white-space: nowrap; }
+    .words { min-width: 13rem; } .nowrap { white-space: nowrap; }
     .matrix td { min-width: 5.5rem; } .matrix .ci { display: block; }
     .legend { display: flex; flex-wrap: wrap; gap: 4px 22px; padding: 0; margin: .8rem 0; list-style: none; font-size: .875rem; max-width: none; }
     .legend li { display: flex; align-items: center; gap: 8px; margin: 0; } .legend .first { font-weight: 700; }
@@ -81,7 +81,7 @@ enum ReportStyle {
     .recovered { white-space: pre-wrap; overflow-wrap: anywhere; overflow: hidden; unicode-bidi: isolate; direction: ltr; }
     .recovered mark { background: none; color: inherit; text-decoration: underline wavy var(--c0) 1px; text-underline-offset: 3px; }
     .recovered ins { text-decoration: none; border-bottom: 1px dotted var(--faint); }
-    @media (max-width: 600px) { main { padding: 22px 16px 48px; } dl.plain { display: block; } dl.plain dd { margin: 0 0 .6rem; }
+    @media (max-width: 600px) { main { padding: 22px 16px 48px; } dl.plain { display: block; } .facts { grid-template-columns: 1fr 1fr; } dl.plain dd { margin: 0 0 .6rem; }
       .verdict .headline { font-size: 1.12rem; } h1 { font-size: 1.4rem; } }
     @page { size: A4; margin: 15mm 14mm 16mm; }
     @media print {

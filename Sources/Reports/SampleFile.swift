@@ -30,7 +30,8 @@ package enum SampleFile {
       do {
         let sample = try decodeJSON(SampleRecord.self, from: Data(line), location: place)
         guard sample.matchingTokens >= 0, sample.matchingTokens <= sample.tokens, sample.document >= 0, sample.tokenAccuracy.isFinite else {
-          throw Fault(.invalidData, "\(sample.matchingTokens) of \(sample.tokens) tokens of document \(sample.document) cannot match", at: place)
+          throw Fault(
+            .invalidData, "\(sample.matchingTokens) of \(sample.tokens) tokens of document \(sample.document) cannot match", at: place)
         }
         samples.append(sample)
       } catch {

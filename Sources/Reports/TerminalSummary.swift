@@ -13,7 +13,8 @@ package enum TerminalSummary {
     let cost = utility.metrics.first
     var table = TerminalTable(
       [
-        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"), .init(metric.title.lowercased(), .right),
+        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"),
+        .init(metric.title.lowercased(), .right),
         .init("95 %", .right), .init("guess", .right), .init("bits/token", .right), .init("exact", .right),
       ] + (cost.map { [.init($0.title.lowercased(), .right)] } ?? []))
     for panel in findings.panels {
@@ -24,7 +25,7 @@ package enum TerminalSummary {
           findings.score(panel, level, best.attack, metric).map { metric.text($0.mean) } ?? NumberText.missing
         }
         var cells = [
-          panel.title, level.label, level.sigma.map { NumberText.significant($0) } ?? NumberText.missing,
+          panel.title, level.label, level.sigma.map { NumberText.figures($0) } ?? NumberText.missing,
           level.decibels.map { NumberText.fixed($0, 1) } ?? (level.isClean ? "∞" : NumberText.missing), findings.label(best.attack),
           metric.text(best.score.mean), metric.interval(best.score), guess.map { metric.text($0.score.mean) } ?? NumberText.missing,
           other(.bits), other(.exactMatch),

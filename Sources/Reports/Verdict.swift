@@ -22,6 +22,9 @@ struct Verdict: Sendable, Equatable {
     let seeds = findings.seeds.isEmpty ? "" : ", seed \(findings.seeds.joined(separator: ", "))"
     details.append(
       "Attack \(findings.label(worst.attack)), n = \(documents)\(seeds); in brackets the 95 % interval over documents.")
+    let bests = findings.panels.flatMap { panel in findings.noises(in: panel).compactMap { findings.best(panel, $0, metric)?.score.mean } }
+    let ties = bests.count { metric.text($0) == metric.text(worst.score.mean) }
+    if ties > 1 { details.append("\(ties) of the \(bests.count) settings tested reach that value.") }
     if let guess = findings.best(worst.panel, worst.noise, metric, baselines: true) {
       details.append(
         "The best guess that never looks at the hidden states (\(guess.attack.name)) reaches \(metric.text(guess.score.mean)) "
@@ -68,7 +71,9 @@ struct Verdict: Sendable, Equatable {
     for metric in utility.metrics.prefix(1) {
       guard let cost = utility.value(least.panel, least.noise, metric) else { continue }
       text += ". Its price: \(metric.title.lowercased()) \(metric.text(cost.mean))"
-      if !least.noise.isClean, let clean = utility.clean(least.panel, metric) { text += " instead of \(metric.text(clean.mean)) without noise" }
+      if !least.noise.isClean, let clean = utility.clean(least.panel, metric) {
+        text += " instead of \(metric.text(clean.mean)) without noise"
+      }
     }
     return text + "."
   }

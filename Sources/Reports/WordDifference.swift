@@ -1,8 +1,9 @@
 /// Which words of two texts a longest common subsequence matches. O(a·b) for at most `limit` words each.
 struct WordDifference {
-  /// A word with the space before it, and whether the other text has it too.
+  /// A word, the space before it, and whether the other text has the word too.
   struct Piece: Equatable {
-    var text: String
+    var space: String
+    var word: String
     var isCommon: Bool
   }
 
@@ -30,8 +31,8 @@ struct WordDifference {
         j += 1
       }
     }
-    self.truth = zip(a, inA).map { Piece(text: $0.space + $0.word, isCommon: $1) }
-    self.guess = zip(b, inB).map { Piece(text: $0.space + $0.word, isCommon: $1) }
+    self.truth = zip(a, inA).map { Piece(space: $0.space, word: $0.word, isCommon: $1) }
+    self.guess = zip(b, inB).map { Piece(space: $0.space, word: $0.word, isCommon: $1) }
   }
 
   private static func words(_ text: String, _ limit: Int) -> [(space: String, word: String)] {

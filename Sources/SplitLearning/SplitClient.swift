@@ -46,7 +46,9 @@ package final class SplitClient {
     let returned = try transport.forward(sent)
     guard returned.states.rows == sent.states.rows, returned.states.columns == sent.states.columns else {
       throw Fault(
-        .invalidData, "the server returned [\(returned.states.rows), \(returned.states.columns)] states for [\(sent.states.rows), \(sent.states.columns)]")
+        .invalidData,
+        "the server returned [\(returned.states.rows), \(returned.states.columns)] states for [\(sent.states.rows), \(sent.states.columns)]"
+      )
     }
 
     caches = held.map(\.output)

@@ -36,7 +36,7 @@ struct BytePairTokenizer: Tokenizer {
     normalizedMatcher = AddedTokenMatcher(
       addedTokens.filter(\.isNormalized).map { token in
         var token = token
-        for step in normalizer { step.apply(to: &token.content, atStart: true) }
+        for step in normalizer { step.apply(to: &token.content, atStart: false) }
         return token
       })
   }
@@ -91,7 +91,8 @@ struct BytePairTokenizer: Tokenizer {
     guard id >= 0, id < kinds.count, kinds[Int(id)] != .absent else { return Array("\u{FFFD}".utf8) }
     let text = [UInt8](model.vocabulary.string(of: Int(id)))
     switch kinds[Int(id)] {
-    case .control, .userDefined, .unknown: return text
+    case .control, .unknown: return text
+    case .userDefined: return putsMarkers ? text.replacing(BytePairModel.marker, with: [0x20]) : text
     case .byte: return Self.byte(of: text).map { [$0] } ?? text
     case .absent, .normal, .unused:
       if case .bytes = model.symbols { return ByteAlphabet.decode(text) ?? text }
@@ -127,7 +128,9 @@ struct BytePairTokenizer: Tokenizer {
 
   var sha256: String {
     var hash = SHA256()
-    func add(_ numbers: [Int]) { hash.update(data: numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }) }
+    func add(_ numbers: [Int]) {
+      hash.update(data: numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } })
+    }
     func add(_ bytes: some Collection<UInt8>) {
       add([bytes.count])
       hash.update(data: Array(bytes))

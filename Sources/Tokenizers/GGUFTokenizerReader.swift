@@ -14,7 +14,8 @@ struct GGUFTokenizerReader {
     case "gpt2": return try GGUFTokenizerReader(metadata).byteLevel()
     case "llama": return try GGUFTokenizerReader(metadata).sentencePiece()
     case nil: throw Fault(.invalidData, "the file has no tokenizer (no tokenizer.ggml.model)")
-    case let name?: throw Fault(.invalidData, "tokenizer model \"\(name)\" is not supported", hint: nameHint(name, among: ["gpt2", "llama"]))
+    case let name?:
+      throw Fault(.invalidData, "tokenizer model \"\(name)\" is not supported", hint: nameHint(name, among: ["gpt2", "llama"]))
     }
   }
 
@@ -112,17 +113,20 @@ struct GGUFTokenizerReader {
     let unknown = try token("unknown_token_id") ?? kinds.firstIndex(of: .unknown).map { Int32($0) }
     return try SentencePieceTokenizer.build(
       tokens: tokens, kinds: kinds, scores: scores, unknown: unknown, prefixesSpace: try flag("add_space_prefix") ?? true,
-      addedTokens: try addedTokens(), beginToken: try beginToken(byDefault: true), endTokens: try endTokens())
+      addedTokens: try addedTokens(normalizingUserDefined: true), beginToken: try beginToken(byDefault: true), endTokens: try endTokens())
   }
 
   // MARK: Shared
 
-  private func addedTokens() throws -> [AddedToken] {
+  /// - Parameter normalizingUserDefined: SentencePiece finds its user-defined pieces after it has replaced the spaces.
+  private func addedTokens(normalizingUserDefined: Bool = false) throws -> [AddedToken] {
     try kinds.indices.compactMap { id in
       switch kinds[id] {
       case .control, .unknown, .userDefined:
         try TokenizerLimits.check(addedToken: tokens[id])
-        return AddedToken(id: Int32(id), content: tokens[id], isSpecial: kinds[id] != .userDefined)
+        let isSpecial = kinds[id] != .userDefined
+        return AddedToken(
+          id: Int32(id), content: tokens[id], isSpecial: isSpecial, isNormalized: normalizingUserDefined && !isSpecial)
       case .absent, .normal, .unused, .byte: return nil
       }
     }

@@ -25,8 +25,38 @@ enum NormalizerStep: Sendable, Equatable {
     // Text below U+0300 has no combining character and no character that decomposes and does not compose again.
     if text.allSatisfy({ $0 < 0xCC }) { return }
     var composed = String.UnicodeScalarView()
-    composed.append(contentsOf: String(decoding: text, as: UTF8.self)._nfc)
+    composed.append(contentsOf: ordered(String(decoding: text, as: UTF8.self).unicodeScalars)._nfc)
     text = Array(String(composed).utf8)
+  }
+
+  /// `text` with each run of combining characters in canonical order.
+  ///
+  /// The standard library orders them by insertion, in quadratic time; runs that are in order already cost it nothing.
+  private static func ordered(_ text: String.UnicodeScalarView) -> String {
+    var result = String.UnicodeScalarView()
+    var run: [(rank: UInt8, scalar: Unicode.Scalar)] = []
+    func finishRun() {
+      if run.count > 1 { run.sort { $0.rank < $1.rank } }
+      result.append(contentsOf: run.lazy.map(\.scalar))
+      run.removeAll(keepingCapacity: true)
+    }
+    func add(_ scalar: Unicode.Scalar) {
+      let rank = scalar.properties.canonicalCombiningClass.rawValue
+      if rank != 0 { return run.append((rank, scalar)) }
+      finishRun()
+      result.append(scalar)
+    }
+    for scalar in text {
+      switch scalar {
+      // The only characters that do not combine themselves, but whose decomposition does from its start.
+      case "\u{0F73}", "\u{0F75}", "\u{0F81}":
+        add("\u{0F71}")
+        add(scalar == "\u{0F73}" ? "\u{0F72}" : scalar == "\u{0F75}" ? "\u{0F74}" : "\u{0F80}")
+      default: add(scalar)
+      }
+    }
+    finishRun()
+    return String(result)
   }
 }
 

@@ -7,7 +7,9 @@ enum TokenizerLimits {
   static let addedTokenBytes = 1024
 
   static func check(tokenCount: Int) throws {
-    guard tokenCount <= tokens else { throw Fault(.invalidData, "the vocabulary has \(tokenCount) tokens; at most \(tokens) are supported") }
+    guard tokenCount <= tokens else {
+      throw Fault(.invalidData, "the vocabulary has \(tokenCount) tokens; at most \(tokens) are supported")
+    }
   }
 
   static func check(mergeCount: Int) throws {

@@ -1,3 +1,6 @@
+import Llama
+import Kernels
+import SplitLearning
 import ArgumentParser
 import Attacks
 import Audit
@@ -58,7 +61,8 @@ struct AttackCommand: ParsableCommand {
       }
       _ = try view.partition.validated(blocks: loaded.model.configuration.blocks)
       for (channel, observation) in view.observations where observation.values.columns != loaded.model.configuration.hiddenSize {
-        throw Fault(.invalidData, "\(channel.rawValue) is \(observation.values.columns) wide, the model \(loaded.model.configuration.hiddenSize)")
+        throw Fault(
+          .invalidData, "\(channel.rawValue) is \(observation.values.columns) wide, the model \(loaded.model.configuration.hiddenSize)")
       }
     } catch let fault as Fault {
       throw fault.located(at: path)

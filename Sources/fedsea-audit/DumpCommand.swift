@@ -1,3 +1,4 @@
+import SplitLearning
 import ArgumentParser
 import Audit
 import AuditRunner
@@ -42,7 +43,8 @@ struct DumpCommand: ParsableCommand {
       let exchange = try SplitExchange(
         bench.corpus.documents, model: loaded.model, points: cell.partition, defense: defense, channels: plan.threatModel.channels,
         identity: ViewIdentity(
-          runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256, tokenizerSHA256: loaded.description.tokenizerSHA256,
+          runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
+          tokenizerSHA256: loaded.description.tokenizerSHA256,
           created: Provenance.now(), fedseaVersion: Version.current))
       let folder = cells.count == 1 ? output : "\(output)/\(cell.id)"
       do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {

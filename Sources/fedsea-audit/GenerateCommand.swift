@@ -1,3 +1,5 @@
+import Checkpoints
+import Tokenizers
 import ArgumentParser
 import AuditRunner
 import Diagnostics
@@ -39,7 +41,9 @@ struct GenerateCommand: ParsableCommand {
   mutating func validate() throws {
     guard Precision(rawValue: precision) != nil else { throw ValidationError("--precision is f32, bf16 or stored, not \(precision)") }
     guard tokens > 0, tokens <= 100_000 else { throw ValidationError("--tokens must be 1 to 100000") }
-    guard temperature >= 0, temperature.isFinite, topP > 0, topP <= 1 else { throw ValidationError("--temperature must be ≥ 0, --top-p in (0, 1]") }
+    guard temperature >= 0, temperature.isFinite, topP > 0, topP <= 1 else {
+      throw ValidationError("--temperature must be ≥ 0, --top-p in (0, 1]")
+    }
   }
 
   func run() throws {
@@ -77,11 +81,15 @@ struct GenerateCommand: ParsableCommand {
     Terminal.say("first token after \(Self.rounded(first.timeIntervalSince(started))) s, then \(Self.rounded(rate)) tokens/s")
   }
 
-  private static func rounded(_ value: Double) -> String { value.formatted(.number.precision(.fractionLength(2)).locale(Locale(identifier: "en_US_POSIX"))) }
+  private static func rounded(_ value: Double) -> String {
+    value.formatted(.number.precision(.fractionLength(2)).locale(Locale(identifier: "en_US_POSIX")))
+  }
 
   private static func points(_ text: String) throws -> PartitionPoints {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let p = parts[0], let q = parts[1] else { throw Fault(.usage, "--partition is p,q, for example 2,1; not \(text)") }
+    guard parts.count == 2, let p = parts[0], let q = parts[1] else {
+      throw Fault(.usage, "--partition is p,q, for example 2,1; not \(text)")
+    }
     return PartitionPoints(input: p, output: q)
   }
 }

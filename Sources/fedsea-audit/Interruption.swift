@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 
 /// Turns Ctrl-C and kill into a fault that long work throws at its next step, so that files are left whole; a second signal kills.
-final class Interruption: Sendable {
+final class Interruption {
   private let sources: [any DispatchSourceSignal]
 
   init() {

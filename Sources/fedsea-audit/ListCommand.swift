@@ -12,7 +12,8 @@ import Reports
 struct ListCommand: ParsableCommand {
   enum Kind: String, ExpressibleByArgument, CaseIterable { case attacks, defenses, metrics, datasets, checkpoints }
 
-  static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists attacks, defenses, metrics, data sets or checkpoints.")
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists attacks, defenses, metrics, data sets or checkpoints.")
 
   @Argument(help: "attacks, defenses, metrics, datasets or checkpoints.")
   var kind: Kind
@@ -41,17 +42,24 @@ struct ListCommand: ParsableCommand {
     case .defenses: return DefenseCatalog.all.map { Self.item($0.description) }
     case .metrics:
       return MetricCatalog.all.map(\.descriptor).map {
-        Item(name: $0.name, summary: $0.summary, details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
+        Item(
+          name: $0.name, summary: $0.summary,
+          details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
       }
     case .datasets:
       return DatasetCatalog.all.map { set in
         Item(
           name: set.name, summary: set.summary,
-          details: ["licence": set.manifest.licence, "package": "\(set.manifest.source.package) \(set.manifest.source.version)", "fetched": fetched(set.manifest)])
+          details: [
+            "licence": set.manifest.licence, "package": "\(set.manifest.source.package) \(set.manifest.source.version)",
+            "fetched": fetched(set.manifest),
+          ])
       }
     case .checkpoints:
       return try workspace.store.list().filter { $0.kind == .checkpoint }.map {
-        Item(name: $0.name, summary: $0.description, details: ["licence": $0.licence, "package": "\($0.source.package) \($0.source.version)", "fetched": fetched($0)])
+        Item(
+          name: $0.name, summary: $0.description,
+          details: ["licence": $0.licence, "package": "\($0.source.package) \($0.source.version)", "fetched": fetched($0)])
       }
     }
   }
@@ -62,7 +70,8 @@ struct ListCommand: ParsableCommand {
 
   private static func item(_ d: MethodDescription) -> Item {
     var details = [
-      "needs": "knowledge \(d.knowledge.rawValue), \(d.channels.map(\.rawValue).joined(separator: ", "))", "paper": d.paper, "deviations": d.deviations,
+      "needs": "knowledge \(d.knowledge.rawValue), \(d.channels.map(\.rawValue).joined(separator: ", "))", "paper": d.paper,
+      "deviations": d.deviations,
       "cost": d.cost,
     ]
     for (key, value) in d.settings { details["setting \(key)"] = value }

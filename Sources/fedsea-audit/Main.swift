@@ -7,7 +7,8 @@ import Kernels
 /// The root of the command line. stdout is data, stderr is talk.
 struct FedseaAudit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fedsea-audit", abstract: "Audits the privacy of a split LLaMA: what does the server read from the hidden states it receives?",
+    commandName: "fedsea-audit",
+    abstract: "Audits the privacy of a split LLaMA: what does the server read from the hidden states it receives?",
     discussion: """
       Start with: fedsea-audit fetch checkpoint smollm2-135m-instruct && fedsea-audit run attacks/quickstart.yaml
       Exit codes: 0 ok, 1 failure, 10 leakage above --fail-above, 64 usage, 65 bad plan or data, 66 missing input, 69 registry unreachable, \

@@ -56,7 +56,8 @@ struct RunCommand: ParsableCommand {
     line.clear()
     switch format {
     case .json: try Output.write(String(decoding: RecordFile.encode(record), as: UTF8.self) + "\n")
-    case .text: try Output.write(TerminalSummary.render(record, width: Terminal.width, color: Terminal.hasColor && Terminal.width != nil) + "\n")
+    case .text:
+      try Output.write(TerminalSummary.render(record, width: Terminal.width, color: Terminal.hasColor && Terminal.width != nil) + "\n")
     }
     Terminal.say("report         \(built.html.path)")
     try checkThreshold(record)
@@ -80,7 +81,8 @@ enum Overview {
       case .named(let name, let split): "\(name), split \(split)"
       case .file(let path, _): path
       }
-    let size = "\(plan.dataset.limit.map { "\($0) documents" } ?? "all documents") of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens"
+    let size =
+      "\(plan.dataset.limit.map { "\($0) documents" } ?? "all documents") of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens"
     return [
       "\(Terminal.bold(plan.name)) (version \(plan.version))",
       "adversary      \(plan.threatModel.role.rawValue), knowledge \(plan.threatModel.knowledge.rawValue)",

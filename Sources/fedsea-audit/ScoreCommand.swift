@@ -30,9 +30,12 @@ struct ScoreCommand: ParsableCommand {
     let seen = try ViewFile.read(view)
     let tokenizer = try TokenizerLoader.load(from: Checkpoint.open(at: LoadedModel.path(checkpoint, in: workspace.store)))
     guard tokenizer.sha256 == seen.identity.tokenizerSHA256 else {
-      throw Fault(.invalidData, "the view was recorded with another tokenizer than that of \(checkpoint)", at: view, hint: "name its checkpoint with --checkpoint")
+      throw Fault(
+        .invalidData, "the view was recorded with another tokenizer than that of \(checkpoint)", at: view,
+        hint: "name its checkpoint with --checkpoint")
     }
-    let guessed = try GuessesFile.read(guesses).validated(runID: seen.identity.runID, offsets: seen.offsets, vocabulary: tokenizer.vocabularySize)
+    let guessed = try GuessesFile.read(guesses).validated(
+      runID: seen.identity.runID, offsets: seen.offsets, vocabulary: tokenizer.vocabularySize)
     let secret = try TruthFile.read(truth)
     guard secret.runID == seen.identity.runID else {
       throw Fault(.invalidData, "the truth belongs to run \(secret.runID), the view to \(seen.identity.runID)", at: truth)
@@ -47,7 +50,8 @@ struct ScoreCommand: ParsableCommand {
     if format == .json { return try Output.json(results) }
     var table = TerminalTable([.init("metric"), .init("mean", .right), .init("95 % interval", .right), .init("n", .right)])
     for result in results {
-      table.append(.init([result.metric, Self.text(result.mean), "[\(result.ci95.map(Self.text).joined(separator: ", "))]", "\(result.n)"]))
+      table.append(
+        .init([result.metric, Self.text(result.mean), "[\(result.ci95.map(Self.text).joined(separator: ", "))]", "\(result.n)"]))
     }
     try Output.write(table.render(width: Terminal.width, color: false) + "\n")
   }

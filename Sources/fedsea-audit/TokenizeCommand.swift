@@ -9,7 +9,8 @@ import Tokenizers
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize", abstract: "Prints the token ids of every line of a file.",
-    discussion: "Lines end at LF only; an empty line gives an empty array. Special-token strings are matched, as Hugging Face does, unless --plain.")
+    discussion:
+      "Lines end at LF only; an empty line gives an empty array. Special-token strings are matched, as Hugging Face does, unless --plain.")
 
   @Option(help: "A fetched checkpoint's name, a GGUF file or a Hugging Face folder.")
   var checkpoint: String
@@ -38,7 +39,9 @@ struct TokenizeCommand: ParsableCommand {
     if lines.last?.isEmpty == true { lines.removeLast() }
     guard !lines.isEmpty else { throw Fault(.invalidData, "the file is empty", at: file) }
     for (number, line) in lines.enumerated() {
-      guard let text = String(validating: line, as: UTF8.self) else { throw Fault(.invalidData, "not valid UTF-8", at: "\(file):\(number + 1)") }
+      guard let text = String(validating: line, as: UTF8.self) else {
+        throw Fault(.invalidData, "not valid UTF-8", at: "\(file):\(number + 1)")
+      }
       let ids = tokenizer.encode(text, parsingSpecial: !plain).map(String.init)
       try Output.write(format == .json ? "[\(ids.joined(separator: ","))]\n" : ids.joined(separator: " ") + "\n")
     }

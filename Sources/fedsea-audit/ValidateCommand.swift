@@ -35,7 +35,10 @@ struct ValidateCommand: ParsableCommand {
     }
     switch format {
     case .json: try Output.json(verdicts)
-    case .text: for verdict in verdicts { try Output.write(verdict.error.map { "\($0)\n" } ?? "\(verdict.plan): valid, \(verdict.cells ?? 0) cells\n") }
+    case .text:
+      for verdict in verdicts {
+        try Output.write(verdict.error.map { "\($0)\n" } ?? "\(verdict.plan): valid, \(verdict.cells ?? 0) cells\n")
+      }
     }
     let bad = verdicts.count { !$0.valid }
     if bad > 0 { throw Fault(.invalidData, "\(bad) of \(verdicts.count) plans are not valid") }
@@ -44,7 +47,9 @@ struct ValidateCommand: ParsableCommand {
   private func files() throws -> [String] {
     let found = try paths.flatMap { path -> [String] in
       var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw Fault(.missingInput, "there is no such plan", at: path) }
+      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        throw Fault(.missingInput, "there is no such plan", at: path)
+      }
       guard isFolder.boolValue else { return [path] }
       return try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
         .map { (path.hasSuffix("/") ? path : path + "/") + $0 }

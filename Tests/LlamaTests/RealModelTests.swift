@@ -57,7 +57,9 @@ struct RealModelTests {
 
   /// Mean negative log-likelihood of 200 tokens in every precision: f32 to rounding, bf16 and stored (int8 activations only when decoding)
   /// close enough to show that nothing is broken.
-  @Test(arguments: [(Precision.f32, 1e-4), (.bf16, 0.02), (.stored, 1e-4)]) func likelihoodAgrees(precision: Precision, bound: Double) throws {
+  @Test(arguments: [(Precision.f32, 1e-4), (.bf16, 0.02), (.stored, 1e-4)]) func likelihoodAgrees(precision: Precision, bound: Double)
+    throws
+  {
     let model = try model(precision)
     let expected = try Tensors("llama/smollm2/expected.safetensors")
     let ids = try expected.integers("perplexity_ids").map(Int32.init)

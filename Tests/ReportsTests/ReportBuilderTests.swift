@@ -30,7 +30,7 @@ func withTemporaryFolder<T>(_ body: (URL) throws -> T) throws -> T {
       #expect(names == ["record.json", "report.html", "report.md", "samples.jsonl", "scores.csv"])
       try ReportBuilder.build(runDirectory: folder, showText: true)
       let shown = try String(contentsOf: output.html, encoding: .utf8)
-      #expect(shown.contains("quick") && shown.contains("<mark> jumped</mark>"))
+      #expect(shown.contains("quick") && shown.contains(" <mark>jumped</mark>"))
       if let preview = ProcessInfo.processInfo.environment["REPORT_PREVIEW"].map({ URL(fileURLWithPath: $0) }) {
         try AtomicFile.write(html, to: preview.appendingPathComponent("report.html"))
         try AtomicFile.write(shown, to: preview.appendingPathComponent("shown.html"))

@@ -26,7 +26,8 @@ enum SyntheticRecord {
       invocation: ["fedsea-audit", "run", "attacks/quickstart.yaml", "--output", "notebooks-data/quickstart"],
       attacks: attacks.map { attack in
         MethodDescription(
-          name: attack.name, summary: "synthetic description of \(attack.name)", paper: attack.halving.isFinite ? "nobody, 2026" : "control",
+          name: attack.name, summary: "synthetic description of \(attack.name)",
+          paper: attack.halving.isFinite ? "nobody, 2026" : "control",
           cost: "none", knowledge: .k2, channels: [.inputHiddenStates], isBaseline: !attack.halving.isFinite)
       })
     for p in cuts {
@@ -52,10 +53,16 @@ enum SyntheticRecord {
 
   private static func plan(_ cuts: [Int]) -> SettingValue {
     .map([
-      "plan": .string("quickstart"), "version": .number(1), "description": .string("Synthetic numbers in the shape of the quickstart audit."),
+      "plan": .string("quickstart"), "version": .number(1),
+      "description": .string("Synthetic numbers in the shape of the quickstart audit."),
       "model": .map(["checkpoint": .string("smollm2-135m-instruct"), "partition": .map(["output": .number(1)])]),
-      "sweep": .map([
-        "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.relative": .list(relative.map(SettingValue.number)),
+      "sweep": .list([
+        .map([
+          "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.relative": .list(relative.map(SettingValue.number)),
+        ]),
+        .map([
+          "model.partition.input": .list(cuts.map { .number(Double($0)) }), "defense.mean_abs": .list(absolute.map(SettingValue.number)),
+        ]),
       ]),
       "seeds": .list([.number(1)]),
     ])
@@ -75,7 +82,7 @@ enum SyntheticRecord {
     }
     return relative.map { amount in
       var out = settings(amount == 0 ? "none" : "relative", amount * mean)
-      out[SettingKey.relative] = .number(amount)
+      out[SettingKey.relative] = .number(amount * (1 + 1e-12 * Double(p)))
       return out
     } + absolute.map { settings("mean_abs", $0) }
   }
@@ -113,7 +120,8 @@ enum SyntheticRecord {
     let edges: [Double] = (1...24).map { 0.8 * pow(1.22, Double($0)) }
     let counts: [Int] = edges.map { Int(90 * exp(-pow(log($0 / median), 2) / 0.35)) }
     return MarginHistogram(
-      inputBlocks: p, quantiles: [0.1, 0.35, 0.7, 1, 1.4, 2.4, 4].map { $0 * median }, rms: 1.9 * (meanState[p] ?? 2), channels: 576, edges: edges,
+      inputBlocks: p, quantiles: [0.1, 0.35, 0.7, 1, 1.4, 2.4, 4].map { $0 * median }, rms: 1.9 * (meanState[p] ?? 2), channels: 576,
+      edges: edges,
       counts: counts)
   }
 

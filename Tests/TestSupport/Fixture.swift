@@ -6,13 +6,16 @@ package import Kernels
 /// Reads what the scripts in Tests/Fixtures wrote.
 package enum Fixture {
   /// Root of the package.
-  package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+  package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .path
 
   package static func path(_ name: String) -> String { "\(root)/Tests/Fixtures/\(name)" }
 
   /// The fetched GGUF of SmolLM2-135M-Instruct, or nil where nobody fetched it; `make test` does.
   package static let realCheckpoint: String? = {
-    let path = ProcessInfo.processInfo.environment["FEDSEA_TEST_GGUF"] ?? "\(root)/checkpoints/smollm2-135m-instruct/files/SmolLM2-135M-Instruct.Q4_1.gguf"
+    let path =
+      ProcessInfo.processInfo.environment["FEDSEA_TEST_GGUF"]
+      ?? "\(root)/checkpoints/smollm2-135m-instruct/files/SmolLM2-135M-Instruct.Q4_1.gguf"
     return FileManager.default.fileExists(atPath: path) ? path : nil
   }()
 }

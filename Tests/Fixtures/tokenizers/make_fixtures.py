@@ -157,8 +157,10 @@ def byte_level_variants(base):
         out["added_tokens"] += list(extra)
         return out
     split = lambda pattern: [pre_tokenizers.Split(Regex(pattern), "isolated")]
-    flags = [added(" river", size, lstrip=False), added("stone", size + 1, single_word=True), added("house", size + 2, lstrip=True, rstrip=True),
-             added("éx", size + 3, normalized=True), added("the question", size + 4, special=True, rstrip=True), added("the ques", size + 5)]
+    flags = [(" river", {}), ("stone", {"single_word": True}), ("house", {"lstrip": True, "rstrip": True}), ("éx", {"normalized": True}),
+             ("the question", {"special": True, "rstrip": True}), ("the ques", {})]
+    # A token that the vocabulary has already keeps its id.
+    flags = [added(text, base["model"]["vocab"].get(text, size + i), **options) for i, (text, options) in enumerate(flags)]
     return {
         "bytes-gpt2": variant(byte_level(None)),
         "bytes-digits": variant(byte_level([pre_tokenizers.Digits(individual_digits=True)], regex=True)),
@@ -196,12 +198,11 @@ def character_variants(model):
     merges = [pair for _, pair in sorted(merges, key=lambda m: -m[0])]
     tokens = [added(t, vocab[t], special=True) for t in ["<unk>", "<s>", "</s>"]]
     def variant(normalizer, pre, fallback=True, fuse=True):
-        drop = lambda t: not fallback and t.startswith("<0x")
         return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens,
                 "normalizer": json.loads(normalizer.__getstate__().decode()) if normalizer else None,
                 "pre_tokenizer": json.loads(pre.__getstate__().decode()) if pre else None, "post_processor": None, "decoder": None,
                 "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": None,
-                          "fuse_unk": fuse, "byte_fallback": fallback, "ignore_merges": False, "vocab": {t: i for t, i in vocab.items() if not drop(t)}, "merges": merges}}
+                          "fuse_unk": fuse, "byte_fallback": fallback, "ignore_merges": False, "vocab": vocab, "merges": merges}}
     legacy = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     return {
         "pieces-prepend": variant(legacy, None),
@@ -210,11 +211,9 @@ def character_variants(model):
     }
 
 
-def delta(base, variant):
-    """A variant as the members that differ from `base`; the test puts them together again."""
-    out = {key: value for key, value in variant.items() if base.get(key) != value and key != "model"}
-    model = {key: value for key, value in variant["model"].items() if base["model"].get(key) != value}
-    return {**out, "model": model} if model else out
+def templates(variants):
+    """Each variant's tokenizer.json as text in which "@vocab" and "@merges" stand for what all variants share."""
+    return {name: json.dumps({**value, "model": {**value["model"], "vocab": "@vocab", "merges": "@merges"}}) for name, value in variants.items()}
 
 
 def main():
@@ -230,8 +229,9 @@ def main():
     base = train_byte_level(training)
     base["model"]["merges"] = [" ".join(pair) for pair in base["model"]["merges"]]  # the older spelling; pieces.json has pairs
     variants = byte_level_variants(base)
-    write_json("bytes.json", base)
-    write_json("bytes-variants.json", {name: delta(base, value) for name, value in variants.items()})
+    write_json("bytes-vocab.json", base["model"]["vocab"])
+    write_json("bytes-merges.json", base["model"]["merges"])
+    write_json("bytes-variants.json", templates(variants))
     for name, value in variants.items(): both(name, Tokenizer.from_str(json.dumps(value)), some)
 
     model = train_sentencepiece(training)
@@ -240,13 +240,13 @@ def main():
     write_hashes("pieces-model-plain", sp.encode, texts)
     pieces = character_variants(model)
     base = pieces["pieces-prepend"]
-    write_json("pieces.json", base)
-    write_json("pieces-variants.json", {name: delta(base, value) for name, value in pieces.items()})
+    write_json("pieces-vocab.json", base["model"]["vocab"])
+    write_json("pieces-merges.json", base["model"]["merges"])
+    write_json("pieces-variants.json", templates(pieces))
     for name, value in pieces.items(): both(name, Tokenizer.from_str(json.dumps(value)), some)
 
     if arguments.smollm2:
         value = json.loads((arguments.smollm2 / "tokenizer.json").read_text())
-        both("smollm2-json", Tokenizer.from_str(json.dumps(value)), texts)
         # The published tokenizer cuts out single digits first; the conversion from GGUF forgets `tokenizer.ggml.pre = smollm`.
         value["pre_tokenizer"] = json.loads(byte_level([pre_tokenizers.Digits(individual_digits=True)], regex=True).__getstate__().decode())
         both("smollm2", Tokenizer.from_str(json.dumps(value)), texts)

@@ -1,0 +1,68 @@
+import Attacks
+import Audit
+import Checkpoints
+import Diagnostics
+import Foundation
+import Kernels
+import Llama
+import SplitLearning
+import Tokenizers
+
+/// Sequential vocabulary matching: exhaustive at one position behind one block, and LM-ordered over whole documents of clean states.
+enum AttackBench {
+  /// Ordinary English of our own wording, so that the language model orders candidates as it does on real text.
+  private static let texts = [
+    "The committee met twice last spring and agreed that the old bridge would be repaired before the winter, although nobody knew how to pay for it.",
+    "My sister keeps her letters in a wooden box under the bed, and every year on her birthday she reads the first one again.",
+    "Patients who had been treated with the new drug reported fewer headaches than those who had received the placebo, but the difference was small.",
+    "When the train finally arrived, the platform was empty except for a man with a red umbrella and a dog that would not stop barking.",
+  ]
+
+  static func run(_ meter: Meter, _ compute: Compute, _ path: String) throws {
+    let checkpoint = try Checkpoint.open(at: path)
+    let tokenizer = try TokenizerLoader.load(from: checkpoint)
+    let model = try LlamaModel(checkpoint, compute: compute)
+    try exhaustive(meter, model)
+    let documents = texts.map { tokenizer.encode($0) }
+    for p in [1, 3] {
+      let positions = documents.reduce(0) { $0 + $1.count }
+      let view = view(model, documents, p)
+      let means = AttackerMeans(model: model, auxiliary: [], excluded: tokenizer.specialTokens, seed: 1, memory: AttackerMemory())
+      var found = Reconstruction(tokens: [])
+      try meter.rate("vocabulary matching p=\(p), LM-ordered, clean", Double(positions), "positions/s") {
+        found = try AttackCatalog.make("sequential-matching", settings: ["candidates": .string("language-model")]).reconstruct(
+          view, with: means
+        ) { _ in }
+      }
+      guard found.tokens == documents else { throw Fault(.internalError, "matching did not recover the clean documents at p = \(p)") }
+    }
+  }
+
+  private static func exhaustive(_ meter: Meter, _ model: LlamaModel) throws {
+    let random = CounterRandom(seed: 0, stream: "bench/secret")
+    let document = (0..<33).map { Int32(17 + random.words(item: UInt64($0), index: 0).0 % UInt32(model.configuration.vocabularySize - 17)) }
+    let stack = model.stack[0..<1]
+    var caches = [stack.emptyCache()]
+    let states = stack.forward(model.embedding.gather(document), PackedBatch(lengths: [33]), caches: &caches)
+    caches = [stack.emptyCache()]
+    _ = stack.forward(model.embedding.gather(Array(document.prefix(32))), PackedBatch(lengths: [32]), caches: &caches)
+    let target = states.slice(32..<33)
+    let codebook = VocabularyDistances(model, inputBlocks: 1)
+    var best: Int32 = -1
+    meter.seconds("vocabulary matching p=1, \(model.configuration.vocabularySize) candidates") {
+      best = argmax(codebook.squaredDistances(after: caches[0], to: target).map { -$0 }[...])
+    }
+    guard best == document[32] else { throw Fault(.internalError, "exhaustive matching found \(best), the token was \(document[32])") }
+  }
+
+  private static func view(_ model: LlamaModel, _ documents: [[Int32]], _ p: Int) -> AdversaryView {
+    let batch = PackedBatch(lengths: documents.map(\.count))
+    let stack = model.stack[0..<p]
+    var caches = documents.map { _ in stack.emptyCache() }
+    let states = stack.forward(model.embedding.gather(documents.flatMap { $0 }), batch, caches: &caches)
+    let identity = ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: "")
+    return AdversaryView(
+      identity: identity, partition: PartitionPoints(input: p, output: 0), offsets: batch.offsets,
+      observations: [.inputHiddenStates: Observation(values: states)])
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import Kernels
+
+/// Measures kernels, model and attacks; every result is one JSON line on stdout. `bench.sh` runs it beside the peers and prints the ratios.
+@main
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fedsea-bench", abstract: "Measures kernels, the model and the attacks, on an otherwise idle machine.")
+
+  @Argument(help: "The checkpoint: a GGUF file or a Hugging Face folder.")
+  var checkpoint: String
+
+  @Option(help: "kernels, model, attack, or all.")
+  var only: String = "all"
+
+  @Option(help: "Threads.")
+  var threads: Int = Compute.processors
+
+  @Option(help: "Timed runs after one warm-up.")
+  var runs: Int = 5
+
+  func validate() throws {
+    guard ["all", "kernels", "model", "attack"].contains(only) else { throw ValidationError("--only is kernels, model, attack or all") }
+    guard (1...64).contains(threads), (1...100).contains(runs) else { throw ValidationError("--threads 1...64, --runs 1...100") }
+  }
+
+  func run() throws {
+    Compute.keepFreedMemory()
+    let meter = Meter(threads: threads, runs: runs)
+    let compute = Compute(threads: threads)
+    if only != "model" && only != "attack" { KernelBench.run(meter, compute) }
+    if only == "all" || only == "model" { try ModelBench.run(meter, compute, checkpoint) }
+    if only == "all" || only == "attack" { try AttackBench.run(meter, compute, checkpoint) }
+  }
+}
+
+/// Times work and prints results in the peers' format.
+struct Meter {
+  var threads: Int
+  var runs: Int
+
+  /// Reports `amount` per second of `work`, after one warm-up run; `prepare` runs before each, outside the clock.
+  func rate(
+    _ measure: String, _ amount: Double, _ unit: String, peer: String = "fedsea-audit", prepare: () -> Void = {}, work: () throws -> Void
+  ) rethrows {
+    report(measure, unit, peer, try times(prepare, work).map { amount / $0 })
+  }
+
+  /// Reports the seconds of `work`.
+  func seconds(_ measure: String, peer: String = "fedsea-audit", work: () throws -> Void) rethrows {
+    report(measure, "s", peer, try times({}, work))
+  }
+
+  func text(_ text: String, ids: [Int32], peer: String) {
+    line(["peer": peer, "measure": "greedy text", "text": text, "token_ids": ids.map(Int.init)])
+  }
+
+  private func times(_ prepare: () -> Void, _ work: () throws -> Void) rethrows -> [Double] {
+    try (0...runs).compactMap { run in
+      prepare()
+      let start = Date()
+      try work()
+      return run == 0 ? nil : Date().timeIntervalSince(start)
+    }
+  }
+
+  private func report(_ measure: String, _ unit: String, _ peer: String, _ values: [Double]) {
+    let sorted = values.sorted()
+    line([
+      "peer": peer, "measure": measure, "unit": unit, "median": sorted[sorted.count / 2], "min": sorted.first!, "max": sorted.last!,
+      "runs": runs,
+    ])
+  }
+
+  private func line(_ fields: [String: Any]) {
+    var fields = fields
+    fields["threads"] = threads
+    guard let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes]) else { return }
+    FileHandle.standardOutput.write(data + Data("\n".utf8))
+  }
+}

@@ -1,0 +1,51 @@
+"""Prints the ratios of this project to its peers from the JSON lines of one benchmark session. Usage: compare.py RESULTS.jsonl
+
+Rounds alternate between project and peers, so a drift of the machine shows as a spread between rounds; the ratio is that of the medians
+over rounds, and the spread is the smallest and the largest ratio of a round.
+"""
+import collections
+import json
+import statistics
+import sys
+
+rounds = collections.defaultdict(list)
+texts = {}
+for line in open(sys.argv[1]):
+  row = json.loads(line)
+  if row["measure"] == "greedy text":
+    texts[row["peer"]] = row["text"]
+  else:
+    rounds[row["peer"], row["measure"]].append((row["median"], row["unit"]))
+
+# (measure, ours, peer, peer's measure, wanted ratio); for times the ratio is peer / ours
+PAIRS = [
+  ("prefill 512, all logits", "fedsea-audit f32", "pytorch f32", None, 2.2),
+  ("prefill 512, last logits", "fedsea-audit f32", "pytorch f32", None, 2.2),
+  ("prefill 512, all logits", "fedsea-audit bf16", "pytorch bf16", None, 1.5),
+  ("prefill 512, last logits", "fedsea-audit stored", "llama.cpp", None, None),
+  ("decode 64 after 32", "fedsea-audit f32", "pytorch f32", None, None),
+  ("decode 64 after 32", "fedsea-audit bf16", "pytorch bf16", None, None),
+  ("decode 64 after 32", "fedsea-audit stored", "llama.cpp", None, 1.0),
+  ("load and first token", "fedsea-audit stored", "llama.cpp", None, None),
+  ("vocabulary matching p=1, 49152 candidates", "fedsea-audit", "pytorch f32", None, None),
+]
+
+print(f"\n{'measure':<44}{'ours':>24}{'peer':>24}{'ratio':>8}  {'per round':<16}{'wanted':>7}")
+for measure, ours, peer, _, wanted in PAIRS:
+  a, b = rounds.get((ours, measure)), rounds.get((peer, measure))
+  if not a or not b:
+    print(f"{measure:<44}{'not measured: ' + (ours if not a else peer):>24}")
+    continue
+  unit = a[0][1]
+  ratio = lambda x, y: y / x if unit == "s" else x / y
+  each = [ratio(x[0], y[0]) for x, y in zip(a, b)]
+  x, y = statistics.median(v for v, _ in a), statistics.median(v for v, _ in b)
+  print(f"{measure:<44}{f'{ours[13:] or ours} {x:.3g} {unit}':>24}{f'{peer} {y:.3g} {unit}':>24}{ratio(x, y):>8.2f}  "
+        f"{f'{min(each):.2f}–{max(each):.2f}':<16}{f'≥ {wanted}' if wanted else '':>7}")
+print()
+for (peer, measure), values in rounds.items():
+  if peer.startswith("fedsea-audit") and not any(peer == p[1] and measure == p[0] for p in PAIRS):
+    print(f"{peer:<24}{measure:<52}{statistics.median(v for v, _ in values):>10.4g} {values[0][1]}")
+print("\ngreedy text after \"The capital of France is\":")
+for peer, text in texts.items():
+  print(f"  {peer:<22}{text!r}")

@@ -1,0 +1,231 @@
+import Audit
+import Foundation
+import FoundationXML
+import Reports
+import Testing
+
+/// Parses a page as XML, collecting element names; nil with the error if it is not well-formed.
+final class PageParser: NSObject, XMLParserDelegate {
+  private(set) var elements: [String: Int] = [:]
+  private(set) var attributes: [(element: String, name: String, value: String)] = []
+  private(set) var text = ""
+
+  static func parse(_ page: String) -> PageParser? {
+    let result = PageParser()
+    let parser = XMLParser(data: Data(page.utf8))
+    parser.delegate = result
+    return parser.parse() ? result : nil
+  }
+
+  func parser(
+    _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+    attributes given: [String: String] = [:]
+  ) {
+    elements[name, default: 0] += 1
+    attributes += given.map { (name, $0.key, $0.value) }
+  }
+
+  func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
+}
+
+@Suite struct HTMLReportTests {
+  private let hostile = "</td><script>alert(1)</script>\" onload='x' & \u{202E}gnp\u{2066}\u{0}\u{1B}[31m<!--"
+
+  private func page(_ record: AuditRecord, samples: [SampleRecord]? = nil, showText: Bool = false) throws -> PageParser {
+    try #require(PageParser.parse(HTMLReport(record: record, samples: samples, showText: showText).render()))
+  }
+
+  @Test func isWellFormedSelfContainedAndDeterministic() throws {
+    let record = SyntheticRecord.record()
+    let source = HTMLReport(record: record).render()
+    #expect(source == HTMLReport(record: record).render())
+    let page = try #require(PageParser.parse(source))
+    #expect(page.elements["script"] == nil && page.elements["link"] == nil && page.elements["img"] == nil && page.elements["iframe"] == nil)
+    for attribute in page.attributes where ["href", "src"].contains(attribute.name) { #expect(attribute.value.hasPrefix("#")) }
+    #expect(!source.contains("url(") && !source.contains("@import"))
+    // One leakage chart and one histogram per cut, and a swatch per attack in the legend.
+    #expect(page.elements["svg"] == 3 + 3 + SyntheticRecord.attacks.count)
+    let ids = page.attributes.filter { $0.name == "id" }.map(\.value)
+    #expect(Set(ids).count == ids.count)
+    for link in page.attributes where link.name == "href" { #expect(ids.contains(String(link.value.dropFirst()))) }
+  }
+
+  @Test func statesTheMeasuredNumbersWithTheirUncertainty() throws {
+    let text = try page(SyntheticRecord.record()).text
+    for part in [
+      "With exact weights, the server recovers 100\u{202F}%", "p = 1 without noise", "n = 12 documents", "seed 1", "cccccccccccc",
+      "95 % interval",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+  }
+
+  @Test func hostileTextStaysText() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    record.runID = hostile
+    record.commit = hostile
+    record.created = hostile
+    record.plan = .map(["plan": .string(hostile), "description": .string(hostile), hostile: .string(hostile)])
+    record.versions = [hostile: hostile]
+    record.dataset.name = hostile
+    record.checkpoint.name = hostile
+    record.host.cpu = hostile
+    record.threatModel.auxiliary = hostile
+    record.defense = .map(["name": .string(hostile)])
+    record.warnings = [hostile]
+    record.timings = [hostile: 1]
+    record.coverage = [ChannelCoverage(channel: hostile, protection: .unprotected, note: hostile)]
+    record.invocation = [hostile]
+    record.attacks?[0].summary = hostile
+    for index in record.results.indices {
+      record.results[index].attack += hostile
+      record.results[index].metric = record.results[index].metric == "rouge1_f" ? hostile : record.results[index].metric
+      record.results[index].settings["z" + hostile] = .string(hostile)
+    }
+    let samples = SyntheticRecord.samples(record, truth: hostile, guess: hostile + " else").map { sample in
+      var sample = sample
+      sample.attack += hostile
+      sample.matches = hostile
+      return sample
+    }
+    for shown in [false, true] {
+      let source = HTMLReport(record: record, samples: samples, showText: shown).render()
+      let page = try #require(PageParser.parse(source))
+      #expect(page.elements["script"] == nil)
+      #expect(!page.attributes.contains { $0.name == "onload" })
+      for scalar in ["\u{202E}", "\u{2066}", "\u{0}", "\u{1B}"] { #expect(!source.unicodeScalars.contains(Unicode.Scalar(scalar)!)) }
+      #expect(page.text.contains("⟨U+202E⟩"))
+    }
+    let markdown = MarkdownReport.render(record)
+    #expect(!markdown.contains("<script") && !markdown.unicodeScalars.contains("\u{202E}"))
+    let terminal = TerminalSummary.render(record, width: 100)
+    #expect(!terminal.unicodeScalars.contains("\u{1B}") && !terminal.unicodeScalars.contains("\u{202E}"))
+  }
+
+  @Test func textIsRedactedUnlessAskedFor() throws {
+    let record = SyntheticRecord.record(cuts: [1])
+    let samples = SyntheticRecord.samples(record, truth: "geheimnis alpha", guess: "geheimnis beta")
+    let hidden = try page(record, samples: samples)
+    #expect(!hidden.text.contains("geheimnis") && hidden.text.contains("17 of 40 tokens read, 23 not"))
+    let shown = try page(record, samples: samples, showText: true)
+    #expect(
+      shown.text.contains("geheimnis") && shown.elements["mark"] == 2 * shown.text.components(separatedBy: "Private text").dropFirst().count
+    )
+  }
+
+  @Test func partialRecordsSaySo() throws {
+    #expect(try page(SyntheticRecord.record(complete: false)).text.contains("Partial result"))
+    #expect(try !page(SyntheticRecord.record()).text.contains("Partial result"))
+    #expect(MarkdownReport.render(SyntheticRecord.record(complete: false)).contains("Partial result"))
+    #expect(TerminalSummary.render(SyntheticRecord.record(complete: false)).hasPrefix("PARTIAL"))
+    var half = SyntheticRecord.record(complete: false)
+    half.results.removeAll { $0.attack == "sequential-matching" && $0.cell.hasPrefix("p2") }
+    half.results.removeAll { $0.cell.hasPrefix("p3") }
+    half.utility.removeAll { $0.cell.hasPrefix("p1") }
+    _ = try page(half)
+  }
+
+  @Test func emptyRecordsRender() throws {
+    let empty = SyntheticRecord.record(complete: false, cuts: [], documents: 0)
+    let text = try page(empty, samples: []).text
+    #expect(text.contains("supports no conclusion about leakage"))
+    #expect(!MarkdownReport.render(empty).isEmpty && !TerminalSummary.render(empty).isEmpty)
+    #expect(ScoresCSV.encode(empty).split(separator: "\r\n").count == 1)
+    let zero = try page(SyntheticRecord.record(documents: 0)).text
+    #expect(zero.contains("n = 0 documents"))
+    var bare = SyntheticRecord.record(cuts: [1])
+    for index in bare.results.indices { bare.results[index].settings = [:] }
+    (bare.margins, bare.utility, bare.attacks, bare.invocation) = ([], [], nil, nil)
+    #expect(try page(bare).text.contains("all cells"))
+  }
+
+  @Test func numbersThatAreNotFiniteNeverReachThePage() throws {
+    for value in [Double.nan, .infinity, -.infinity, 1e308, -1e308] {
+      var record = SyntheticRecord.record(cuts: [1, 2])
+      for index in stride(from: 0, to: record.results.count, by: 3) {
+        record.results[index].mean = value
+        record.results[index].ci95 = [value, value]
+        record.results[index].seconds = value
+        record.results[index].gainOverBaseline = value
+        record.results[index].settings[SettingKey.sigma] = .number(value)
+        record.results[index].settings[SettingKey.signalToNoiseDecibels] = .number(value)
+      }
+      record.utility[0].mean = value
+      record.margins[0].quantiles = record.margins[0].quantiles.map { _ in value }
+      record.margins[1].edges[23] = value
+      record.timings["x"] = value
+      let page = try page(record)
+      for attribute in page.attributes where ["d", "x", "y", "cx", "cy", "width", "height", "viewBox", "x1", "r"].contains(attribute.name) {
+        let lowered = attribute.value.lowercased()
+        #expect(!lowered.contains("nan") && !lowered.contains("inf") && attribute.value.count < 4000, "\(attribute)")
+      }
+      #expect(!page.text.contains(" nan ") && !page.text.contains("inf %"))
+    }
+  }
+
+  @Test func hugeSamplesAreCut() throws {
+    let record = SyntheticRecord.record(cuts: [1])
+    let huge = String(repeating: "wörter 🙂 ", count: 100_000)
+    var samples = SyntheticRecord.samples(record, truth: huge, guess: huge + "x")
+    for index in samples.indices {
+      (samples[index].tokens, samples[index].matches) = (5_000_000, String(repeating: "10", count: 2_000_000))
+    }
+    let source = HTMLReport(record: record, samples: samples, showText: true).render()
+    #expect(source.utf8.count < 300_000 && source.contains("more characters"))
+    let hidden = HTMLReport(record: record, samples: samples).render()
+    #expect(hidden.utf8.count < 300_000 && hidden.contains("and 4999600 more"))
+  }
+
+  @Test func anUnknownAttackIsNeverTakenForABaseline() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    record.attacks = nil
+    for index in record.results.indices where record.results[index].attack == "sequential-matching" {
+      record.results[index].attack = "something-new"
+      record.results[index].gainOverBaseline = nil
+    }
+    #expect(try page(record).text.contains("Attack something-new, n = 12"))
+  }
+
+  /// A relative amount that was converted to sigma and back differs in the last digits from cut to cut; it stays one column.
+  @Test func theSameLevelAtEveryCutIsOneColumn() throws {
+    let record = SyntheticRecord.record()
+    let text = TerminalSummary.render(record)
+    #expect(text.components(separatedBy: "relative 0.9 ").count == 4)
+    let page = try page(record).text
+    let glance = try #require(page.components(separatedBy: "At a glance").last?.components(separatedBy: "What was tested").first)
+    #expect(glance.components(separatedBy: "relative 0.9").count == 2)
+  }
+
+  /// Several seeds become one row with the widest bounds; a swept clip becomes a panel of its own.
+  @Test func seedsMergeAndOtherSettingsSplit() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    var second = record.results
+    for index in second.indices {
+      second[index].settings[SettingKey.seed] = .number(2)
+      second[index].cell += "-2"
+      if second[index].metric == "token_accuracy" && second[index].attack == "sequential-matching" {
+        second[index].mean -= 0.02
+        second[index].ci95 = [0.01, second[index].mean]
+      }
+    }
+    record.results += second
+    let merged = try page(record).text
+    #expect(merged.contains("99.0\u{202F}% [1.0–100]") && merged.contains("seed 1, 2"))
+    record.plan = .map(["sweep": .map(["defense.clip": .list([.number(1), .number(2)])])])
+    for index in record.results.indices { record.results[index].settings[SettingKey.clip] = .number(index % 2 == 0 ? 1 : 2) }
+    #expect(try page(record).text.contains("defense.clip = 2, p = 1"))
+  }
+
+  /// A label with settings behind the name keeps its description, and an attack is not a baseline because its name resembles one.
+  @Test func labelsFindTheirDescriptions() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    record.attacks = [
+      MethodDescription(name: "nearest-embedding", summary: "the nearest one", paper: "control", cost: "", knowledge: .k1, channels: []),
+      MethodDescription(
+        name: "uniform", summary: "sees nothing", paper: "control", cost: "", knowledge: .k0, channels: [], isBaseline: true),
+    ]
+    let text = try page(record).text
+    #expect(text.components(separatedBy: "the nearest one").count == 3)
+    #expect(text.contains("uniform, baseline") && !text.contains("anchors, baseline"))
+  }
+}
