@@ -185,44 +185,71 @@ void fs_matvec_q8_0(int m, int n, int k, const float *x, const uint8_t *w, float
   fs_quantized_product(m, n, k, x, w, y, threads, fs_q8_0_task);
 }
 
+typedef float v8f __attribute__((vector_size(32), aligned(4)));
+
+FS_INLINE float fs_sum_v8(v8f v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
+
+// y[m, n] for up to 4 rows of x and 2 of w: eight accumulators stay in registers, every weight is loaded once for all rows.
+FS_INLINE void fs_tile(int rows, int k, const float *x, const float *w0, const float *w1, float *y, size_t stride, int pair) {
+  v8f a[4] = {{0}}, b[4] = {{0}};
+  int i = 0;
+  for (; i + 8 <= k; i += 8) {
+    v8f u = *(const v8f *)(w0 + i), v = *(const v8f *)(w1 + i);
+    for (int m = 0; m < rows; m++) {
+      v8f t = *(const v8f *)(x + (size_t)m * (size_t)k + i);
+      a[m] += t * u;
+      b[m] += t * v;
+    }
+  }
+  for (int m = 0; m < rows; m++) {
+    float p = fs_sum_v8(a[m]), q = fs_sum_v8(b[m]);
+    for (int j = i; j < k; j++) {
+      p += x[(size_t)m * (size_t)k + j] * w0[j];
+      q += x[(size_t)m * (size_t)k + j] * w1[j];
+    }
+    y[(size_t)m * stride] = p;
+    if (pair) y[(size_t)m * stride + 1] = q;
+  }
+}
+
+// All m rows of x against the weights w0, w1 of outputs n and n + 1.
+FS_INLINE void fs_tiles(const fs_product_job *j, int n, const float *w0, const float *w1) {
+  int m = 0, pair = n + 1 < j->n;
+  size_t k = (size_t)j->k, stride = (size_t)j->n;
+  float *y = j->y + n;
+  for (; m + 4 <= j->m; m += 4) fs_tile(4, j->k, j->x + (size_t)m * k, w0, w1, y + (size_t)m * stride, stride, pair);
+  switch (j->m - m) {  // constant row counts keep the accumulators in registers
+    case 3: fs_tile(3, j->k, j->x + (size_t)m * k, w0, w1, y + (size_t)m * stride, stride, pair); break;
+    case 2: fs_tile(2, j->k, j->x + (size_t)m * k, w0, w1, y + (size_t)m * stride, stride, pair); break;
+    case 1: fs_tile(1, j->k, j->x + (size_t)m * k, w0, w1, y + (size_t)m * stride, stride, pair); break;
+    default: break;
+  }
+}
+
 FS_CLONES static void fs_bf16_task(void *context, int task) {
   const fs_product_job *j = context;
   int last = (task + 1) * fs_outputs_per_task;
-  for (int n = task * fs_outputs_per_task; n < (last < j->n ? last : j->n); n++) {
+  float *wide = malloc(2 * sizeof(float) * (size_t)j->k);
+  if (!wide) abort();
+  for (int n = task * fs_outputs_per_task; n < (last < j->n ? last : j->n); n += 2) {
     const uint16_t *w = (const uint16_t *)j->w + (size_t)n * (size_t)j->k;
-    for (int m = 0; m < j->m; m++) {
-      const float *x = j->x + (size_t)m * (size_t)j->k;
-      v16f s0 = {0}, s1 = {0};
-      int i = 0;
-      for (; i + 32 <= j->k; i += 32) {
-        float wide[32];
-        for (int l = 0; l < 32; l++) {
-          uint32_t bits = (uint32_t)w[i + l] << 16;
-          memcpy(wide + l, &bits, 4);
-        }
-        s0 += *(const v16f *)wide * *(const v16f *)(x + i);
-        s1 += *(const v16f *)(wide + 16) * *(const v16f *)(x + i + 16);
-      }
-      s0 += s1;
-      float total = fs_sum16(&s0);
-      for (; i < j->k; i++) {
-        uint32_t bits = (uint32_t)w[i] << 16;
-        float v;
-        memcpy(&v, &bits, 4);
-        total += v * x[i];
-      }
-      j->y[(size_t)m * (size_t)j->n + (size_t)n] = total;
+    size_t count = (size_t)j->k * (n + 1 < j->n ? 2 : 1);
+    for (size_t i = 0; i < count; i++) {
+      uint32_t bits = (uint32_t)w[i] << 16;
+      memcpy(wide + i, &bits, 4);
     }
+    fs_tiles(j, n, wide, n + 1 < j->n ? wide + j->k : wide);
   }
+  free(wide);
 }
 
 FS_CLONES static void fs_f32_task(void *context, int task) {
   const fs_product_job *j = context;
   int last = (task + 1) * fs_outputs_per_task;
-  for (int n = task * fs_outputs_per_task; n < (last < j->n ? last : j->n); n++)
-    for (int m = 0; m < j->m; m++)
-      j->y[(size_t)m * (size_t)j->n + (size_t)n] =
-          fs_dot(j->x + (size_t)m * (size_t)j->k, (const float *)j->w + (size_t)n * (size_t)j->k, j->k);
+  for (int n = task * fs_outputs_per_task; n < (last < j->n ? last : j->n); n += 2) {
+    const float *w = (const float *)j->w + (size_t)n * (size_t)j->k;
+    fs_tiles(j, n, w, n + 1 < j->n ? w + j->k : w);
+  }
 }
 
 void fs_matvec_bf16(int m, int n, int k, const float *x, const uint16_t *w, float *y, int threads) {

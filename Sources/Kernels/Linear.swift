@@ -1,6 +1,10 @@
 import CKernels
 
 extension Compute {
+  /// Up to this many rows, reading the weights costs more than multiplying: a loop of our own that loads each weight once beats a library
+  /// that packs them first (`make bench`, "f32 product").
+  package static let fewRows = 16
+
   /// Y = X Wᵀ. `x` [M, K], `weight` [N, K] row-major f32, result [M, N].
   package func linear(_ x: Matrix, _ weight: [Float], outputs: Int) -> Matrix {
     precondition(weight.count == outputs * x.columns, "\(weight.count) weights are no [\(outputs), \(x.columns)]")
@@ -12,7 +16,7 @@ extension Compute {
     Matrix(rows: x.rows, columns: outputs) { y in
       x.values.withUnsafeBufferPointer { x_ in
         guard let base = x_.baseAddress else { return }
-        if x.rows <= 2 {
+        if x.rows <= Self.fewRows {
           fs_matvec_f32(Int32(x.rows), Int32(outputs), Int32(x.columns), base, weight, y, Int32(threads))
         } else {
           let failed = fs_gemm(library.rawValue, Int32(threads), Int32(x.rows), Int32(outputs), Int32(x.columns), base, weight, y, 0)
@@ -25,7 +29,7 @@ extension Compute {
   /// Y = X Wᵀ with bf16 weights [outputs, K]. Natively in bf16 (X rounded to nearest even, f32 accumulation) where the CPU can and the batch
   /// is large; else the weights are widened exactly and X stays f32.
   package func linear(_ x: Matrix, bf16 weight: UnsafePointer<UInt16>, outputs: Int) -> Matrix {
-    if x.rows <= 4 {
+    if x.rows <= Self.fewRows {
       return Matrix(rows: x.rows, columns: outputs) { y in
         x.values.withUnsafeBufferPointer { x_ in
           guard let base = x_.baseAddress else { return }
