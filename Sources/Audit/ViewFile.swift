@@ -66,6 +66,7 @@ package enum ViewFile {
     try dataset.setAttribute("defense", description.noise.defense)
     try dataset.setAttribute("noise_law", description.noise.law)
     if let sigma = description.noise.sigma { try dataset.setAttribute("noise_sigma", sigma) }
+    if let clip = description.noise.clip { try dataset.setAttribute("noise_clip", clip) }
   }
 
   private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
@@ -109,6 +110,8 @@ package enum ViewFile {
   private static func readNoise(_ dataset: HDF5Dataset) throws -> NoiseStatement {
     let sigma = try dataset.hasAttribute("noise_sigma") ? dataset.real("noise_sigma") : nil
     if let sigma, !(sigma >= 0 && sigma.isFinite) { throw dataset.invalid("noise_sigma is \(sigma), expected a standard deviation") }
-    return NoiseStatement(defense: try dataset.text("defense"), law: try dataset.text("noise_law"), sigma: sigma)
+    let clip = try dataset.hasAttribute("noise_clip") ? dataset.real("noise_clip") : nil
+    if let clip, !(clip > 0 && clip.isFinite) { throw dataset.invalid("noise_clip is \(clip), expected an L2 bound") }
+    return NoiseStatement(defense: try dataset.text("defense"), law: try dataset.text("noise_law"), sigma: sigma, clip: clip)
   }
 }

@@ -13,10 +13,13 @@ package struct PrivateCorpus: Sendable {
   package let description: DatasetDescription
   package let warnings: [String]
 
-  /// Draws or reads the documents that a plan asks for. Randomness: `seed` for named data sets; a file is read in order.
-  package init(_ plan: AuditPlan, seed: Int, tokenizer: any Tokenizer, store: ArtifactStore) throws {
+  /// The texts are the same under every seed of a plan, so that cells of different seeds differ in their noise alone.
+  static let textSeed = 1
+
+  /// Draws or reads the documents that a plan asks for: passages of a named data set, always the same ones, or a file in its order.
+  package init(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
-    let set = try Self.documents(plan.dataset, seed: seed, store: store, tokenize: tokenize)
+    let set = try Self.documents(plan.dataset, seed: Self.textSeed, store: store, tokenize: tokenize)
     documents = set.documents.map { PrivateDocument(id: $0.id, text: $0.text, tokens: tokenizer.encode($0.text, parsingSpecial: false)) }
     guard !documents.isEmpty else {
       throw Fault(.invalidData, "the data set \(set.name) has no document of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens")
@@ -24,7 +27,7 @@ package struct PrivateCorpus: Sendable {
     description = DatasetDescription(
       name: set.name, sha256: set.sha256, documents: documents.count, tokens: documents.reduce(0) { $0 + $1.tokens.count })
     warnings = set.warnings
-    auxiliary = try PublicText.passages(plan, seed: seed, tokenizer: tokenizer, store: store)
+    auxiliary = try PublicText.passages(plan, seed: Self.textSeed, tokenizer: tokenizer, store: store)
   }
 
   private static func documents(_ plan: DatasetPlan, seed: Int, store: ArtifactStore, tokenize: Tokenize) throws -> DocumentSet {

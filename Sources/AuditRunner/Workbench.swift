@@ -16,7 +16,7 @@ package final class Workbench {
 
   package init(_ plan: AuditPlan, seed: Int, loaded: LoadedModel, store: ArtifactStore) throws {
     self.loaded = loaded
-    corpus = try PrivateCorpus(plan, seed: seed, tokenizer: loaded.tokenizer, store: store)
+    corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
     means = AttackerMeans(
       model: loaded.model, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed),
       memory: AttackerMemory())

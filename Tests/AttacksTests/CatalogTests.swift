@@ -1,3 +1,4 @@
+import Audit
 import Attacks
 import Foundation
 import TestSupport
