@@ -127,33 +127,35 @@ struct BytePairTokenizer: Tokenizer {
   // MARK: Identity
 
   var sha256: String {
-    var hash = SHA256()
-    func add(_ numbers: [Int]) {
-      hash.update(data: numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } })
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(1 << 21)
+    func add(_ numbers: Int...) {
+      for number in numbers { for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) } }
     }
-    func add(_ bytes: some Collection<UInt8>) {
-      add([bytes.count])
-      hash.update(data: Array(bytes))
+    func add(_ text: some Collection<UInt8>) {
+      add(text.count)
+      bytes.append(contentsOf: text)
     }
     add(Array("fedsea tokenizer 1".utf8))
-    add([kinds.count])
+    add(kinds.count)
     for id in kinds.indices {
-      hash.update(data: [kinds[id].rawValue])
+      add(Int(kinds[id].rawValue))
       add(model.vocabulary.string(of: id))
     }
     let rules = model.merges.rules
-    add([rules.count])
-    for rule in rules { add([Int(rule.rank), Int(rule.left), Int(rule.right), Int(rule.result)]) }
-    add([addedTokens.count])
+    add(rules.count)
+    for rule in rules { add(Int(rule.rank), Int(rule.left), Int(rule.right), Int(rule.result)) }
+    add(addedTokens.count)
     for token in addedTokens {
       add(token.content)
       let flags = [token.isSpecial, token.isNormalized, token.isWholeWord, token.takesSpaceBefore, token.takesSpaceAfter]
-      add([Int(token.id)] + flags.map { $0 ? 1 : 0 })
+      add(Int(token.id))
+      for flag in flags { add(flag ? 1 : 0) }
     }
-    if case .bytes = model.symbols { add([1]) } else { add([0]) }
-    add([Int(model.unknown.token ?? -1), model.unknown.fuses ? 1 : 0, model.unknown.bytes == nil ? 0 : 1, model.takesWholeWords ? 1 : 0])
+    if case .bytes = model.symbols { add(1) } else { add(0) }
+    add(Int(model.unknown.token ?? -1), model.unknown.fuses ? 1 : 0, model.unknown.bytes == nil ? 0 : 1, model.takesWholeWords ? 1 : 0)
     for step in normalizer { add(step.canonical) }
     for step in preTokenizer { add(step.canonical) }
-    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

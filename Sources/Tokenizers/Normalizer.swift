@@ -37,7 +37,7 @@ enum NormalizerStep: Sendable, Equatable {
     var run: [(rank: UInt8, scalar: Unicode.Scalar)] = []
     func finishRun() {
       if run.count > 1 { run.sort { $0.rank < $1.rank } }
-      result.append(contentsOf: run.lazy.map(\.scalar))
+      for mark in run { result.append(mark.scalar) }
       run.removeAll(keepingCapacity: true)
     }
     func add(_ scalar: Unicode.Scalar) {

@@ -146,13 +146,16 @@ struct HostileTests {
   @Test func mutatedTokenizerJSON() throws {
     var random = SplitMix(state: 1)
     let added =
-      #"[{"id":7,"content":"<|im_end|>","special":true},{"id":8,"content":"house","lstrip":true,"rstrip":true,"single_word":true,"normalized":true}]"#
+      #"[{"id":7,"content":"<|im_end|>","special":true},"#
+      + #"{"id":8,"content":"house","lstrip":true,"rstrip":true,"single_word":true,"normalized":true}]"#
     let seeds = [
       #"{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}"#,
-      #"{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"Split","pattern":{"String":"a"},"behavior":"Contiguous","invert":false}]}"#,
+      #"{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},"#
+        + #"{"type":"Split","pattern":{"String":"a"},"behavior":"Contiguous","invert":false}]}"#,
       #"{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false}"#,
     ].map { pre in
-      #"{"added_tokens":\#(added),"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"String":"b"},"content":"ba"}]},"pre_tokenizer":\#(pre),"#
+      #"{"added_tokens":\#(added),"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},"#
+        + #"{"type":"Replace","pattern":{"String":"b"},"content":"ba"}]},"pre_tokenizer":\#(pre),"#
         + #""model":{"type":"BPE","byte_fallback":false,"unk_token":"a","fuse_unk":true,"ignore_merges":false,"#
         + #""vocab":{"a":0,"b":1,"ab":2,"Ġ":3,"Ġa":4,"▁":5,"aba":6},"merges":["a b",["ab","a"],"Ġ a"]}}"#
     }
