@@ -10,7 +10,8 @@ package enum AttackerPreparation {
   package static func means(_ plan: AuditPlan, loaded: LoadedModel, store: ArtifactStore) throws -> AttackerMeans {
     let seed = plan.seeds.first ?? 1
     return AttackerMeans(
-      model: loaded.model, auxiliary: try PublicText.passages(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store),
+      model: loaded.model,
+      auxiliary: try PublicText.passages(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store),
       excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory())
   }
 }
