@@ -55,21 +55,12 @@ package struct AnchorTable: Sendable {
     return (bias, zip(squares, bias).map { max(1e-8, Float($0 / n) - $1 * $1) })
   }
 
-  /// ln p(y | token) up to a constant per row, for every token: [rows, V].
+  /// A scorer for observations under noise of standard deviation `sigma`.
   /// - Parameters:
-  ///   - y: observed states [rows, C].
-  ///   - isFirst: whether the rows are first positions (all or none).
-  ///   - sigma: standard deviation of the defense's noise; for first positions at least `floor`.
-  func logLikelihoods(_ y: Matrix, isFirst: Bool, sigma: Double, floor: Double, _ compute: Compute) -> Matrix {
+  ///   - isFirst: for first positions of documents, where the codebook is exact and `sigma` must not be 0.
+  func scorer(isFirst: Bool, sigma: Double, _ compute: Compute) -> AnchorScorer {
     let table = isFirst ? first : later
-    let v = max(sigma, isFirst ? floor : 0)
-    let precision = variance.map { 1 / Float(v * v + (isFirst ? 0 : Double($0))) }
-    // −½ Σ w (y − b − a)² = Σ w (y − b) a − ½ Σ w a² + const
-    var weighted = y
-    for r in 0..<y.rows {
-      for i in 0..<y.columns { weighted[r, i] = precision[i] * (y[r, i] - (isFirst ? 0 : bias[i])) }
-    }
-    var scores = compute.linear(weighted, table.values, outputs: table.rows)
+    let precision = isFirst ? variance.map { _ in 1 / Float(sigma * sigma) } : variance.map { 1 / ($0 + Float(sigma * sigma)) }
     let half = [Float].filled(table.rows) { out in
       compute.parallel(over: table.rows, grain: 512) { rows in
         for t in rows {
@@ -79,6 +70,24 @@ package struct AnchorTable: Sendable {
         }
       }
     }
+    return AnchorScorer(table: table, bias: isFirst ? bias.map { _ in 0 } : bias, precision: precision, half: half)
+  }
+}
+
+/// ln p(y | token) of every token under one noise level: −½ Σ w (y − b − a)² = Σ w (y − b) a − ½ Σ w a² + a constant of the row.
+struct AnchorScorer: Sendable {
+  fileprivate let table: Matrix
+  fileprivate let bias: [Float]
+  fileprivate let precision: [Float]
+  fileprivate let half: [Float]
+
+  /// Up to a constant per row, [rows, V]. `y` [rows, C].
+  func logLikelihoods(_ y: Matrix, _ compute: Compute) -> Matrix {
+    var weighted = y
+    for r in 0..<y.rows {
+      for i in 0..<y.columns { weighted.values[r * y.columns + i] = precision[i] * (y.values[r * y.columns + i] - bias[i]) }
+    }
+    var scores = compute.linear(weighted, table.values, outputs: table.rows)
     compute.addBias(&scores, half)
     return scores
   }

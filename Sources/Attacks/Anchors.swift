@@ -29,12 +29,14 @@ package struct Anchors: Attack {
     let prior = Unigram.of(means).logProbabilities.map { $0 * priorWeight }
     let firstRows = Set(view.offsets.dropLast())
     let sigma = observation.noise.sigma ?? 0
+    let later = table.scorer(isFirst: false, sigma: sigma, compute)
     return try ScoreTable.reconstruct(view, observation.values, calibrated: true, compute, progress) { states, rows in
-      var scores = table.logLikelihoods(states, isFirst: false, sigma: sigma, floor: 0, compute)
+      var scores = later.logLikelihoods(states, compute)
       for (i, row) in rows.enumerated() where firstRows.contains(row) {
         let y = states.slice(i..<i + 1)
         let rms = Double((y.values.reduce(0) { $0 + $1 * $1 } / Float(y.columns)).squareRoot())
-        scores[row: i] = table.logLikelihoods(y, isFirst: true, sigma: sigma, floor: rms * 1e-3, compute).values[...]
+        let first = table.scorer(isFirst: true, sigma: max(sigma, rms * 1e-3, 1e-9), compute)
+        scores[row: i] = first.logLikelihoods(y, compute).values[...]
       }
       compute.addBias(&scores, prior)
       return scores

@@ -47,7 +47,7 @@ struct SequentialDecoder {
   private let ranges: [Range<Int>]
   private let model: LlamaModel
   private let stack: BlockStack
-  private let anchors: AnchorTable?
+  private let anchors: (table: AnchorTable, later: AnchorScorer)?
   private let noise: NoiseStatement
   private let prior: LanguagePrior
   private(set) var forwards = 0
@@ -56,7 +56,14 @@ struct SequentialDecoder {
     (self.settings, self.ranges, model) = (settings, ranges, means.model)
     (observed, noise) = (observation.values, observation.noise)
     stack = means.model.stack[0..<inputBlocks]
-    anchors = settings.candidates == .proposals ? AnchorTable.at(inputBlocks, means) : nil
+    let compute = means.model.compute
+    anchors =
+      settings.candidates != .proposals
+      ? nil
+      : {
+        let table = AnchorTable.at(inputBlocks, means)
+        return (table, table.scorer(isFirst: false, sigma: observation.noise.sigma ?? 0, compute))
+      }()
     prior = LanguagePrior(means)
   }
 
@@ -110,7 +117,8 @@ struct SequentialDecoder {
       var y = Matrix(rows: hypotheses.count, columns: observed.columns)
       for (i, hypothesis) in hypotheses.enumerated() { y[row: i] = observed[row: ranges[hypothesis.document].lowerBound + t] }
       let floor = hypotheses.map { deviation(ranges[$0.document].lowerBound + t) }.max() ?? 0
-      likelihoods = anchors.logLikelihoods(y, isFirst: t == 0, sigma: noise.sigma ?? 0, floor: Double(floor), model.compute)
+      let scorer = t == 0 ? anchors.table.scorer(isFirst: true, sigma: Double(floor), model.compute) : anchors.later
+      likelihoods = scorer.logLikelihoods(y, model.compute)
     }
     return hypotheses.enumerated().map { i, hypothesis in
       let logPrior = prior.logProbabilities(of: hypothesis.prior)

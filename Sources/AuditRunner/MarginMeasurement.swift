@@ -11,7 +11,7 @@ package import PrivateText
 /// explain every curve of success over noise.
 package enum MarginMeasurement {
   /// Rivals that are run through the client's blocks: those whose anchors lie nearest. The minimum over them bounds the true minimum from above.
-  package static let rivals = 512
+  package static let rivals = 128
 
   /// Distances at up to `positions` positions of the documents, evenly spread. L2 over all channels, activation units.
   package static func distances(_ documents: [PrivateDocument], inputBlocks: Int, positions: Int, _ means: AttackerMeans) -> [Double] {

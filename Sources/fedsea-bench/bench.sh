@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs this project's benchmark and the peers turn by turn on the same machine and prints the ratios.
-# Usage: bench.sh [CACHE_DIR]   (default .build/bench; the peers' environment takes 1.3 GB there, once)
+# Usage: [ROUNDS=2] bench.sh [CACHE_DIR]   (default .build/bench; the peers' environment takes 1.3 GB there, once)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -12,7 +12,7 @@ python=$("$here/peers/setup_peers.sh" "$cache")
 results=$cache/results.jsonl
 : >"$results"
 "$ours" "$gguf" --only kernels | tee -a "$results"
-for round in 1 2; do
+for round in $(seq "${ROUNDS:-2}"); do
   "$ours" "$gguf" --only model --runs 3 | tee -a "$results"
   "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 3 | tee -a "$results"
   "$ours" "$gguf" --only attack --runs 2 | tee -a "$results"

@@ -94,7 +94,7 @@ import Testing
     let codebook = stack.candidates(
       scene.model.embedding.gather((0..<vocabulary).map(Int32.init)), prefixOf: (0..<vocabulary).map { _ in 0 },
       caches: [stack.emptyCache()])
-    let sigma = 1.2
+    let sigma = 5.0
     let found = try scene.attack("sequential-matching", ["candidates": .string("exhaustive")], on: try scene.view(2, sigma: sigma))
     let random = CounterRandom(seed: 99, stream: "monte-carlo")
     var hits = 0
