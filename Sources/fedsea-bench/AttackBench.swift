@@ -16,6 +16,14 @@ enum AttackBench {
     "My sister keeps her letters in a wooden box under the bed, and every year on her birthday she reads the first one again.",
     "Patients who had been treated with the new drug reported fewer headaches than those who had received the placebo, but the difference was small.",
     "When the train finally arrived, the platform was empty except for a man with a red umbrella and a dog that would not stop barking.",
+    "The recipe calls for two cups of flour, a pinch of salt and as much cold water as the dough will take without becoming sticky.",
+    "Nobody at the meeting could say who had ordered the machines, and the invoice carried a signature that none of them had seen before.",
+    "After the storm the fishermen found their boats on the far side of the harbour, tied together as if someone had looked after them.",
+    "The second experiment was repeated with a larger sample, and its results did not support the claim that had made the first one famous.",
+    "She learned to read from the labels on the bottles in her father's pharmacy, long before she was sent to the village school.",
+    "The price of the house fell for three years, then rose so quickly that the owners decided not to sell it after all.",
+    "Our guide explained that the valley had been a lake, and that the white line on the rocks showed how high the water once stood.",
+    "He wrote to the bank twice about the missing payment, kept copies of both letters, and received an answer to neither of them.",
   ]
 
   static func run(_ meter: Meter, _ compute: Compute, _ path: String) throws {
@@ -50,18 +58,10 @@ enum AttackBench {
     let secret = document[32]
     let plain = VocabularyDistances(model, inputBlocks: 1)
     var best: Int32 = -1
-    meter.seconds("vocabulary matching p=1, \(model.configuration.vocabularySize) candidates, each in full") {
+    meter.seconds("vocabulary matching p=1, \(model.configuration.vocabularySize) candidates") {
       best = argmax(plain.squaredDistances(after: caches[0], to: target).map { -$0 }[...])
     }
     guard best == secret else { throw Fault(.internalError, "matching in full found \(best), the token was \(secret)") }
-    let search = FirstBlockSearch(model)
-    var evaluated = 0
-    meter.seconds("vocabulary matching p=1, \(model.configuration.vocabularySize) candidates") {
-      let found = search.nearest(after: caches[0], to: target)
-      (best, evaluated) = (found.token, found.evaluated)
-    }
-    guard best == secret else { throw Fault(.internalError, "pruned matching found \(best), the token was \(secret)") }
-    FileHandle.standardError.write(Data("the bound left \(evaluated) candidates to run in full\n".utf8))
   }
 
   private static func view(_ model: LlamaModel, _ documents: [[Int32]], _ p: Int) -> AdversaryView {

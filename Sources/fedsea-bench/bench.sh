@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs this project's benchmark and the peers turn by turn on the same machine and prints the ratios.
-# Usage: [ROUNDS=2] bench.sh [CACHE_DIR]   (default .build/bench; the peers' environment takes 1.3 GB there, once)
+# Usage: [ROUNDS=2] [PEERS=f32,bf16,llama.cpp] bench.sh [CACHE_DIR]   (default .build/bench; the peers' environment takes 1.3 GB there, once)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,7 +14,7 @@ results=$cache/results.jsonl
 "$ours" "$gguf" --only kernels | tee -a "$results"
 for round in $(seq "${ROUNDS:-2}"); do
   "$ours" "$gguf" --only model --runs 3 | tee -a "$results"
-  "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 3 | tee -a "$results"
+  "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 3 --only "${PEERS:-f32,bf16,llama.cpp}" | tee -a "$results"
   "$ours" "$gguf" --only attack --runs 2 | tee -a "$results"
   "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 2 --attack --only f32 | tee -a "$results"
 done
