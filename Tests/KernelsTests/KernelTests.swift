@@ -132,7 +132,8 @@ import Testing
 
   @Test func bfloat16() {
     let values: [Float] = [
-      0, -0, 1, 1.00390625, 1.001953125, 3.1415927, -65504, .infinity, -.infinity, Float(bitPattern: 0x0001_16C2), 3.4e38,
+      0, Float(bitPattern: 0x8000_0000), 1, 1.00390625, 1.001953125, 3.1415927, -65504, .infinity, -.infinity,
+      Float(bitPattern: 0x0001_16C2), 3.4e38,
     ]
     let narrow = BF16.narrowed(values)
     #expect(narrow == [0, 0x8000, 0x3F80, 0x3F80, 0x3F80, 0x4049, 0xC780, 0x7F80, 0xFF80, 0x0001, 0x7F80])
