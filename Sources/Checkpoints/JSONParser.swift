@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// The recursive descent behind `JSONValue.parse`. Memory and stack are bounded by the length of the text and by `deepest`.
+/// The recursive descent behind `ByteJSON.parse`. Memory and stack are bounded by the length of the text and by `deepest`.
 struct JSONParser {
   private let bytes: UnsafeRawBufferPointer
   private var index = 0
@@ -13,14 +13,14 @@ struct JSONParser {
     self.bytes = bytes
   }
 
-  mutating func document() throws -> JSONValue {
+  mutating func document() throws -> ByteJSON {
     let value = try value(depth: 0)
     skipSpace()
     guard index == bytes.count else { throw fault("text after the end of the document") }
     return value
   }
 
-  private mutating func value(depth: Int) throws -> JSONValue {
+  private mutating func value(depth: Int) throws -> ByteJSON {
     guard depth <= Self.deepest else { throw fault("nested more than \(Self.deepest) deep") }
     values += 1
     guard values <= Self.mostValues else { throw fault("more than \(Self.mostValues) values") }
@@ -37,31 +37,31 @@ struct JSONParser {
     }
   }
 
-  private mutating func object(depth: Int) throws -> JSONValue {
+  private mutating func object(depth: Int) throws -> ByteJSON {
     index += 1
-    var members: [String: JSONValue] = [:]
+    var members: [(key: [UInt8], value: ByteJSON)] = []
     if next(is: "}") { return .object(members) }
     repeat {
       skipSpace()
       guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
       let key = try string()
       guard next(is: ":") else { throw fault("expected \":\" after a key") }
-      guard members.updateValue(try value(depth: depth + 1), forKey: key) == nil else { throw fault("key \"\(key)\" stands twice") }
+      members.append((key, try value(depth: depth + 1)))
     } while next(is: ",")
     guard next(is: "}") else { throw fault("expected \",\" or \"}\"") }
     return .object(members)
   }
 
-  private mutating func array(depth: Int) throws -> JSONValue {
+  private mutating func array(depth: Int) throws -> ByteJSON {
     index += 1
-    var elements: [JSONValue] = []
+    var elements: [ByteJSON] = []
     if next(is: "]") { return .array(elements) }
     repeat { elements.append(try value(depth: depth + 1)) } while next(is: ",")
     guard next(is: "]") else { throw fault("expected \",\" or \"]\"") }
     return .array(elements)
   }
 
-  private mutating func string() throws -> String {
+  private mutating func string() throws -> [UInt8] {
     index += 1
     var text: [UInt8] = []
     while index < bytes.count {
@@ -69,8 +69,8 @@ struct JSONParser {
       index += 1
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else { throw fault("a string is not valid UTF-8") }
-        return string
+        guard String(validating: text, as: UTF8.self) != nil else { throw fault("a string is not valid UTF-8") }
+        return text
       case UInt8(ascii: "\\"): try escape(into: &text)
       case 0..<0x20: throw fault("a control character in a string")
       default: text.append(byte)
@@ -119,7 +119,7 @@ struct JSONParser {
     return code
   }
 
-  private mutating func number() throws -> JSONValue {
+  private mutating func number() throws -> ByteJSON {
     let start = index
     var isInteger = true
     if index < bytes.count, bytes[index] == UInt8(ascii: "-") { index += 1 }
@@ -149,7 +149,7 @@ struct JSONParser {
     return index - start
   }
 
-  private mutating func literal(_ text: StaticString, _ value: JSONValue) throws -> JSONValue {
+  private mutating func literal(_ text: StaticString, _ value: ByteJSON) throws -> ByteJSON {
     let expected = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     guard bytes[index...].starts(with: expected) else { throw fault("expected a value") }
     index += expected.count

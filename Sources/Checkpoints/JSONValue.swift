@@ -10,10 +10,28 @@ package enum JSONValue: Sendable, Equatable {
   case array([JSONValue])
   case object([String: JSONValue])
 
-  /// Parses `bytes`; throws `Fault(.invalidData)` with the byte offset.
-  package static func parse(_ bytes: UnsafeRawBufferPointer) throws -> JSONValue {
-    var parser = JSONParser(bytes)
-    return try parser.document()
+  /// Parses `bytes`; throws `Fault(.invalidData)`, where it can with the byte offset.
+  package static func parse(_ bytes: UnsafeRawBufferPointer) throws -> JSONValue { try JSONValue(ByteJSON.parse(bytes)) }
+
+  /// Throws `Fault(.invalidData)` if a key stands twice in an object.
+  private init(_ json: ByteJSON) throws {
+    switch json {
+    case .null: self = .null
+    case .bool(let value): self = .bool(value)
+    case .integer(let value): self = .integer(value)
+    case .number(let value): self = .number(value)
+    case .string(let bytes): self = .string(String(decoding: bytes, as: UTF8.self))
+    case .array(let elements): self = .array(try elements.map { try JSONValue($0) })
+    case .object(let members):
+      var object: [String: JSONValue] = [:]
+      for (key, value) in members {
+        let key = String(decoding: key, as: UTF8.self)
+        guard object.updateValue(try JSONValue(value), forKey: key) == nil else {
+          throw Fault(.invalidData, "invalid JSON: key \"\(key)\" stands twice")
+        }
+      }
+      self = .object(object)
+    }
   }
 
   /// The number as an `Int`: an integer, or a float that is one (`1e3`).

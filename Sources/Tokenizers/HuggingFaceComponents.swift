@@ -1,3 +1,4 @@
+import Checkpoints
 import Diagnostics
 
 /// The normalizer and pre-tokenizer of a tokenizer.json. A component or an option that is not known is a `Fault`, never skipped.

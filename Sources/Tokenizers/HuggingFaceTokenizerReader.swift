@@ -1,3 +1,4 @@
+import Checkpoints
 import Diagnostics
 
 /// Builds a tokenizer from a tokenizer.json of Hugging Face's `tokenizers`.
@@ -46,7 +47,7 @@ struct HuggingFaceTokenizerReader {
     for name: StaticString in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let affix = model[name].asBytes, !affix.isEmpty { throw Fault(.invalidData, "a BPE model with \(name) is not supported") }
     }
-    if case .number(let dropout) = model["dropout"], dropout != 0 {
+    if let dropout = model["dropout"].asDouble, dropout != 0 {
       throw Fault(.invalidData, "a BPE model with dropout is not supported: it would tokenize at random")
     }
   }

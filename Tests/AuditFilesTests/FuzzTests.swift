@@ -1,6 +1,7 @@
 import Audit
 import Diagnostics
 import Foundation
+import TestSupport
 import Testing
 
 /// Mutated and cut files are parsed or refused. Files written here (checksummed metadata) and by h5py (none) go through the same mill; the test
@@ -11,7 +12,7 @@ import Testing
     await #expect(processExitsWith: .success) { [name, seed] in
       let scratch = try Scratch()
       let path = scratch.file("f.h5")
-      var source = fixture(name)
+      var source = Fixture.path("hdf5/\(name)")
       if name.hasPrefix("own") {
         source = scratch.file(name)
         if name == "own-view.h5" {

@@ -1,6 +1,7 @@
 import Audit
 import Diagnostics
 import HDF5
+import TestSupport
 import Testing
 
 @Suite struct GuessesFileTests {
@@ -15,8 +16,8 @@ import Testing
   }
 
   @Test func `guesses of h5py are read`() throws {
-    #expect(try GuessesFile.read(fixture("guesses.h5")) == Samples.guesses(candidates: false))
-    #expect(try GuessesFile.read(fixture("guesses-candidates.h5")) == Samples.guesses(candidates: true))
+    #expect(try GuessesFile.read(Fixture.path("hdf5/guesses.h5")) == Samples.guesses(candidates: false))
+    #expect(try GuessesFile.read(Fixture.path("hdf5/guesses-candidates.h5")) == Samples.guesses(candidates: true))
   }
 
   @Test func `guesses about another view are refused`() throws {
@@ -33,7 +34,7 @@ import Testing
     "large-chunk", "bomb", "cycle",
   ])
   func `hostile guesses are refused`(name: String) {
-    #expect(fault { try GuessesFile.read(fixture("hostile-\(name).h5")) }?.code == .invalidData)
+    #expect(fault { try GuessesFile.read(Fixture.path("hdf5/hostile-\(name).h5")) }?.code == .invalidData)
   }
 
   @Test func `probabilities must be probabilities`() throws {

@@ -1,5 +1,6 @@
 import Audit
 import Foundation
+import TestSupport
 import Testing
 
 /// h5py reads what is written here. Python with h5py is not part of a fresh machine: FEDSEA_PYTHON names one, else the test says that it was skipped.
@@ -13,7 +14,7 @@ import Testing
     try ViewFile.write(Samples.view, to: scratch.file("view-f16.h5"), precision: .f16)
     try ViewFile.write(Samples.view, to: scratch.file("view-deflated.h5"), deflate: 6)
     try Samples.guesses(candidates: true).write(to: scratch.file("guesses.h5"))
-    let script = fixture("../hdf5.py")
+    let script = Fixture.path("hdf5.py")
     #expect(try run(Self.python ?? "", [script, "check", scratch.path]).status == 0)
   }
 

@@ -4,6 +4,7 @@ import Foundation
 import HDF5
 import Kernels
 import SplitLearning
+import TestSupport
 import Testing
 
 @Suite struct ViewFileTests {
@@ -23,7 +24,7 @@ import Testing
   }
 
   @Test(arguments: ["view.h5", "view-variant.h5"]) func `views of h5py are read`(name: String) throws {
-    #expect(try ViewFile.read(fixture(name)) == Samples.view)
+    #expect(try ViewFile.read(Fixture.path("hdf5/\(name)")) == Samples.view)
   }
 
   @Test func `a streamed view has the same bytes`() throws {
@@ -73,7 +74,7 @@ import Testing
     ("hostile-bomb.h5", "fedsea-guesses"),
   ])
   func `other files are refused with the reason`(name: String, word: String) {
-    let failure = fault { try ViewFile.read(fixture(name)) }
+    let failure = fault { try ViewFile.read(Fixture.path("hdf5/\(name)")) }
     #expect(failure?.code == .invalidData)
     #expect(failure?.message.contains(word) == true, "\(failure?.message ?? "no fault")")
   }

@@ -1,15 +1,16 @@
 import Checkpoints
 import Diagnostics
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct CheckpointTests {
   @Test(arguments: ["llama-tied", "mistral-f16", "qwen2-sharded"])
   func foldersGiveWhatPythonReads(_ name: String) throws {
-    let checkpoint = try Checkpoint.open(at: fixture(name))
-    let expected = try #require(JSONValue.read(fixture("expected.json")).asObject?[name]?.asObject)
+    let checkpoint = try Checkpoint.open(at: Fixture.path("checkpoints/\(name)"))
+    let expected = try #require(JSONValue.read(Fixture.path("checkpoints/expected.json")).asObject?[name]?.asObject)
     #expect(checkpoint.keys == expected.keys.sorted())
-    #expect(checkpoint.folder == fixture(name) && checkpoint.gguf == nil)
+    #expect(checkpoint.folder == Fixture.path("checkpoints/\(name)") && checkpoint.gguf == nil)
     for (key, tensor) in expected {
       let shape = try #require(tensor.asObject?["shape"]?.asArray).compactMap { $0.asInt }
       let values: [Float]
@@ -30,7 +31,7 @@ import Testing
   }
 
   @Test func ggufEqualsTheFolderItWasConvertedFrom() throws {
-    let (gguf, folder) = try (Checkpoint.open(at: fixture("llama-tied.gguf")), Checkpoint.open(at: fixture("llama-tied")))
+    let (gguf, folder) = try (Checkpoint.open(at: Fixture.path("checkpoints/llama-tied.gguf")), Checkpoint.open(at: Fixture.path("checkpoints/llama-tied")))
     #expect(gguf.configuration == folder.configuration)
     #expect(gguf.keys == folder.keys)
     for key in folder.keys {
@@ -99,13 +100,13 @@ import Testing
     try withFolder { folder in
       try write([UInt8]("GGUF".utf8), to: folder + "/x")
       // sha256sum of the files themselves, and of the lines it prints for shards.
-      let single = try Checkpoint.open(at: fixture("llama-tied"))
-      #expect(try single.sha256() == sum(fixture("llama-tied/model.safetensors")))
-      #expect(try Checkpoint.open(at: fixture("llama-tied.gguf")).sha256() == sum(fixture("llama-tied.gguf")))
+      let single = try Checkpoint.open(at: Fixture.path("checkpoints/llama-tied"))
+      #expect(try single.sha256() == sum(Fixture.path("checkpoints/llama-tied/model.safetensors")))
+      #expect(try Checkpoint.open(at: Fixture.path("checkpoints/llama-tied.gguf")).sha256() == sum(Fixture.path("checkpoints/llama-tied.gguf")))
       let names = (1...3).map { "model-0000\($0)-of-00003.safetensors" }
-      let lines = try names.map { "\($0) \(try sum(fixture("qwen2-sharded/\($0)")))\n" }.joined()
+      let lines = try names.map { "\($0) \(try sum(Fixture.path("checkpoints/qwen2-sharded/\($0)")))\n" }.joined()
       try write(lines.utf8, to: folder + "/lines")
-      #expect(try Checkpoint.open(at: fixture("qwen2-sharded")).sha256() == sum(folder + "/lines"))
+      #expect(try Checkpoint.open(at: Fixture.path("checkpoints/qwen2-sharded")).sha256() == sum(folder + "/lines"))
     }
   }
 
@@ -122,7 +123,7 @@ import Testing
   }
 
   @Test func unknownAndMismatchedTensorsAreRefused() throws {
-    let checkpoint = try Checkpoint.open(at: fixture("llama-tied"))
+    let checkpoint = try Checkpoint.open(at: Fixture.path("checkpoints/llama-tied"))
     expectFault("did you mean \"model.layers.0.self_attn.q_proj.weight\"?") {
       _ = try checkpoint.matrix("model.layers.0.self_attn.q_prj.weight")
     }

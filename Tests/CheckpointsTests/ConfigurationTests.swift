@@ -1,11 +1,12 @@
 import Checkpoints
 import Diagnostics
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ConfigurationTests {
   @Test func readsWhatTransformersWrote() throws {
-    let llama = try Checkpoint.open(at: fixture("llama-tied")).configuration
+    let llama = try Checkpoint.open(at: Fixture.path("checkpoints/llama-tied")).configuration
     #expect(
       llama
         == LlamaConfiguration(
@@ -15,9 +16,9 @@ import Testing
           ropeScaling: Llama3RopeScaling(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64),
           rmsEpsilon: 1e-6,
           tiedHead: true, beginToken: 1, endTokens: [2]))
-    let mistral = try Checkpoint.open(at: fixture("mistral-f16")).configuration
+    let mistral = try Checkpoint.open(at: Fixture.path("checkpoints/mistral-f16")).configuration
     #expect(mistral.architecture == .mistral && mistral.slidingWindow == 16 && mistral.headDimension == 8 && !mistral.tiedHead)
-    let qwen2 = try Checkpoint.open(at: fixture("qwen2-sharded")).configuration
+    let qwen2 = try Checkpoint.open(at: Fixture.path("checkpoints/qwen2-sharded")).configuration
     #expect(qwen2.architecture == .qwen2 && qwen2.attentionBias && qwen2.slidingWindow == nil && qwen2.beginToken == 3)
     #expect(qwen2.endTokens == [4, 5])
   }
@@ -99,8 +100,8 @@ import Testing
   }
 
   @Test func damagedConfigurationsParseOrThrow() throws {
-    var random = SeededGenerator(state: 14)
-    let texts = try ["llama-tied", "mistral-f16", "qwen2-sharded"].map { try contents(fixture($0 + "/config.json")) }
+    var random = SplitMix(state: 14)
+    let texts = try ["llama-tied", "mistral-f16", "qwen2-sharded"].map { try contents(Fixture.path("checkpoints/\($0)/config.json")) }
     var sound = 0
     for round in 0..<9000 {
       let bytes = damaged(texts[round % 3], reach: 4096, using: &random)

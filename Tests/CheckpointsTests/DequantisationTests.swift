@@ -1,10 +1,11 @@
 import Checkpoints
+import TestSupport
 import Testing
 
 @Suite struct DequantisationTests {
   @Test(arguments: StoredType.allCases.filter { $0 != .f32 })
   func equalsPythonBitForBit(_ type: StoredType) throws {
-    let file = try GGUFFile.open(at: fixture("dequantisation.gguf"))
+    let file = try GGUFFile.open(at: Fixture.path("checkpoints/dequantisation.gguf"))
     let stored = try matrix(type.rawValue.lowercased(), in: file)
     let expected = try matrix(type.rawValue.lowercased() + ".expected", in: file)
     #expect(stored.type == type && expected.type == .f32)
@@ -72,7 +73,7 @@ import Testing
 
   @Test(arguments: [StoredType.q8_0, .q4_0, .q4_1, .q5_0, .q5_1])
   func encodedBlocksComeBackWithinAStep(_ type: StoredType) {
-    var random = SeededGenerator(state: 3)
+    var random = SplitMix(state: 3)
     let values = (0..<640).map { _ in Float.random(in: -1...1, using: &random) }
     let matrix = StoredMatrix(name: "w", type: type, rows: 10, columns: 64, bytes: MappedBytes(type.encoded(values)))
     // Half a step of the widest block, and one step where the coarsest code is missing on one side.

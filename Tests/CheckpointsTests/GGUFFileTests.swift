@@ -1,11 +1,12 @@
 import Checkpoints
 import Diagnostics
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct GGUFFileTests {
   @Test func readsWhatPythonWrote() throws {
-    let file = try GGUFFile.open(at: fixture("dequantisation.gguf"))
+    let file = try GGUFFile.open(at: Fixture.path("checkpoints/dequantisation.gguf"))
     #expect(file.version == 3)
     #expect(file.metadata["general.architecture"]?.asString == "test")
     #expect(file.metadata["test.tokens"] == .strings(["a", "é", "", "Ġthe"].map { [UInt8]($0.utf8) }))
@@ -105,8 +106,8 @@ import Testing
   }
 
   @Test func damagedFilesParseOrThrow() throws {
-    var random = SeededGenerator(state: 11)
-    let models = [try contents(fixture("llama-tied.gguf")), try contents(fixture("dequantisation.gguf"))]
+    var random = SplitMix(state: 11)
+    let models = [try contents(Fixture.path("checkpoints/llama-tied.gguf")), try contents(Fixture.path("checkpoints/dequantisation.gguf"))]
     var sound = 0
     for round in 0..<8000 {
       let bytes = damaged(models[round % 2], reach: 2200, using: &random)

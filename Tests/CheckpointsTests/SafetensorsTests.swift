@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct SafetensorsTests {
@@ -68,8 +69,8 @@ import Testing
   }
 
   @Test func damagedFilesParseOrThrow() throws {
-    var random = SeededGenerator(state: 12)
-    let file = try contents(fixture("mistral-f16/model.safetensors"))
+    var random = SplitMix(state: 12)
+    let file = try contents(Fixture.path("checkpoints/mistral-f16/model.safetensors"))
     let headerLength = Int(file[0]) | Int(file[1]) << 8
     var sound = 0
     for _ in 0..<6000 {

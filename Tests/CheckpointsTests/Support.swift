@@ -1,26 +1,12 @@
 import Checkpoints
 import Diagnostics
 import Foundation
+import TestSupport
 import Testing
-
-/// The path of Tests/Fixtures/checkpoints/`name`.
-func fixture(_ name: String) -> String {
-  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
-    "Fixtures/checkpoints/\(name)"
-  ).path
-}
 
 func contents(_ path: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: URL(fileURLWithPath: path))) }
 
 func write(_ bytes: some Sequence<UInt8>, to path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
-
-/// Calls `body` with an empty folder, which is removed afterwards.
-func withFolder<R>(_ body: (String) throws -> R) throws -> R {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent("checkpoints-\(UUID().uuidString)").path
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(atPath: folder) }
-  return try body(folder)
-}
 
 /// Expects `body` to throw a `Fault` of `code` whose description holds `words`.
 func expectFault(
@@ -37,21 +23,8 @@ func expectFault(
   }
 }
 
-/// SplitMix64: the same numbers for the same seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// A damaged copy of `bytes`: some bytes among the first `reach` flipped, replaced, removed or inserted, integers made extreme, or the end cut.
-func damaged(_ bytes: [UInt8], reach: Int, using random: inout SeededGenerator) -> [UInt8] {
+func damaged(_ bytes: [UInt8], reach: Int, using random: inout SplitMix) -> [UInt8] {
   var out = bytes
   for _ in 0..<Int.random(in: 1...4, using: &random) where !out.isEmpty {
     let position = Int.random(in: 0..<min(reach, out.count), using: &random)
@@ -91,6 +64,6 @@ let tiny = LlamaConfiguration(
 
 /// Values of a few bits, so that every float type holds them exactly, and different for every tensor.
 func exactWeights(_ key: String, _ shape: [Int]) -> [Float] {
-  var random = SeededGenerator(state: key.utf8.reduce(5) { $0 &* 31 &+ UInt64($1) })
+  var random = SplitMix(state: key.utf8.reduce(5) { $0 &* 31 &+ UInt64($1) })
   return (0..<shape.reduce(1, *)).map { _ in Float(Int.random(in: -64...64, using: &random)) / 32 }
 }

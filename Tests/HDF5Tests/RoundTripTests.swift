@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 import HDF5
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {

@@ -2,6 +2,7 @@ import CHDF5
 import Diagnostics
 import Foundation
 import HDF5
+import TestSupport
 import Testing
 
 /// What the world does to files: missing, unwritable, full, cut off.
@@ -75,11 +76,11 @@ import Testing
     "external-link", "soft-link", "virtual", "external-storage", "huge", "huge-strings", "plugin-filter", "large-chunk", "cycle",
   ])
   func `hostile files are refused`(name: String) {
-    #expect(code { try HDF5File.open(fixture("hostile-\(name).h5")) } == .invalidData)
+    #expect(code { try HDF5File.open(Fixture.path("hdf5/hostile-\(name).h5")) } == .invalidData)
   }
 
   @Test(arguments: ["compound", "three-dimensions", "group"]) func `datasets of unknown form are refused`(name: String) throws {
-    let root = try HDF5File.open(fixture("hostile-\(name).h5")).root
+    let root = try HDF5File.open(Fixture.path("hdf5/hostile-\(name).h5")).root
     #expect(code { try root.dataset("samples/token_ids") } == .invalidData)
   }
 }

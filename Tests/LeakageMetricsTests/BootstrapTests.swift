@@ -1,4 +1,5 @@
 import LeakageMetrics
+import TestSupport
 import Testing
 
 @Suite struct BootstrapTests {

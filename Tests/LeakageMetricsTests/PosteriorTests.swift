@@ -2,6 +2,7 @@ import Audit
 import Diagnostics
 import Foundation
 import LeakageMetrics
+import TestSupport
 import Testing
 
 @Suite struct PosteriorTests {

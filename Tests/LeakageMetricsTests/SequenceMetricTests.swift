@@ -1,5 +1,6 @@
 import Diagnostics
 import LeakageMetrics
+import TestSupport
 import Testing
 
 @Suite struct SequenceMetricTests {

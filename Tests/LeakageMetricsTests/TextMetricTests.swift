@@ -1,5 +1,6 @@
 import Foundation
 import LeakageMetrics
+import TestSupport
 import Testing
 
 @Suite struct TextMetricTests {

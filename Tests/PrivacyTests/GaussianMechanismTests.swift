@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 import Privacy
+import TestSupport
 import Testing
 
 @Suite struct GaussianMechanismTests {

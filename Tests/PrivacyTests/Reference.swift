@@ -35,16 +35,3 @@ func relativeError(_ a: Double, _ b: Double) -> Double { a == b ? 0 : abs(a - b)
 
 /// `value` rounded as a table prints it.
 func printed(_ value: Double, decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
-
-struct SplitMix {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-  mutating func uniform() -> Double { (Double(next() >> 11) + 0.5) * 0x1p-53 }
-  mutating func gaussian() -> Double { (-2 * log(uniform())).squareRoot() * cos(2 * Double.pi * uniform()) }
-}

@@ -2,6 +2,7 @@ import Diagnostics
 import Foundation
 import HDF5
 import PrivateText
+import TestSupport
 import Testing
 
 /// The content that Tests/Fixtures/hdf5.py computes on its side.
@@ -29,14 +30,14 @@ func sampleTruth() -> TruthFile {
     try sampleTruth().write(to: scratch.file("truth.h5"))
     let process = Process()
     process.executableURL = URL(filePath: ProcessInfo.processInfo.environment["FEDSEA_PYTHON"] ?? "")
-    process.arguments = [fixture("../hdf5.py"), "check", scratch.path]
+    process.arguments = [Fixture.path("hdf5.py"), "check", scratch.path]
     try process.run()
     process.waitUntilExit()
     #expect(process.terminationStatus == 0)
   }
 
   @Test func `a truth of h5py is read`() throws {
-    #expect(try TruthFile.read(fixture("truth.h5")) == sampleTruth())
+    #expect(try TruthFile.read(Fixture.path("hdf5/truth.h5")) == sampleTruth())
   }
 
   @Test func `a streamed truth has the same bytes`() throws {
@@ -56,7 +57,7 @@ func sampleTruth() -> TruthFile {
   }
 
   @Test(arguments: ["view.h5", "guesses.h5", "hostile-huge-strings.h5"]) func `other files are refused`(name: String) {
-    #expect(throws: Fault.self) { try TruthFile.read(fixture(name)) }
+    #expect(throws: Fault.self) { try TruthFile.read(Fixture.path("hdf5/\(name)")) }
   }
 
   @Test(arguments: [("truth.h5", 1), ("truth.h5", 2), ("own.h5", 1), ("own.h5", 2)])
@@ -65,7 +66,7 @@ func sampleTruth() -> TruthFile {
       let scratch = try Scratch()
       let path = scratch.file("f.h5")
       if name == "own.h5" { try sampleTruth().write(to: scratch.file(name)) }
-      let valid = try Data(contentsOf: URL(filePath: name == "own.h5" ? scratch.file(name) : fixture(name)))
+      let valid = try Data(contentsOf: URL(filePath: name == "own.h5" ? scratch.file(name) : Fixture.path("hdf5/\(name)")))
       var generator = SplitMix(state: UInt64(seed))
       for _ in 0..<250 {
         try mutate(valid, using: &generator).write(to: URL(filePath: path))

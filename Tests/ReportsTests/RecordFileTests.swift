@@ -2,19 +2,8 @@ import Audit
 import Diagnostics
 import Foundation
 import Reports
+import TestSupport
 import Testing
-
-/// A small deterministic generator for fuzzing (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 @Suite struct RecordFileTests {
   private func refusal(_ json: String) -> Fault? {
@@ -103,7 +92,7 @@ struct SeededGenerator: RandomNumberGenerator {
     var small = SyntheticRecord.record(cuts: [1])
     small.results = Array(small.results.prefix(10))
     let original = [UInt8](try RecordFile.encode(small))
-    var random = SeededGenerator(state: 42)
+    var random = SplitMix(state: 42)
     let spice = Array("0123456789-eE.+\"{}[],:nulltrue\\\u{0}".utf8)
     var (parsed, refused) = (0, 0)
     for _ in 0..<1500 {

@@ -2,20 +2,14 @@ import Audit
 import Diagnostics
 import Foundation
 import Reports
+import TestSupport
 import Testing
-
-/// A folder of its own that is removed afterwards.
-func withTemporaryFolder<T>(_ body: (URL) throws -> T) throws -> T {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reports-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  return try body(folder)
-}
 
 @Suite struct ReportBuilderTests {
   /// With REPORT_PREVIEW set, leaves the synthetic pages in that folder for a look in a browser.
   @Test func buildsAllReportsFromAFolder() throws {
-    try withTemporaryFolder { folder in
+    try withFolder { path in
+      let folder = URL(filePath: path)
       let record = SyntheticRecord.record()
       let samples = SyntheticRecord.samples(
         record, truth: "The quick brown fox jumps over the lazy dog while nobody looks, and then it sleeps until the evening.",
@@ -43,7 +37,8 @@ func withTemporaryFolder<T>(_ body: (URL) throws -> T) throws -> T {
   }
 
   @Test func missingOrUnwritableFoldersAreFaults() throws {
-    try withTemporaryFolder { folder in
+    try withFolder { path in
+      let folder = URL(filePath: path)
       #expect { try ReportBuilder.build(runDirectory: folder) } throws: { ($0 as? Fault)?.code == .missingInput }
       let nowhere = folder.appendingPathComponent("nowhere")
       #expect { try RecordFile.write(SyntheticRecord.record(), toDirectory: nowhere) } throws: { ($0 as? Fault)?.code == .cannotCreate }

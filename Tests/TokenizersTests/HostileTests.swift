@@ -1,5 +1,6 @@
 import Checkpoints
 import Diagnostics
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -249,19 +250,4 @@ struct HostileTests {
         random.below(8)]
     }
   }
-}
-
-/// Steele et al. 2014, SplitMix64.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

@@ -1,40 +1,31 @@
-import Foundation
+package import Foundation
 
-/// A folder of its own for one test, removed with it.
-final class Scratch {
-  let path: String
+/// SplitMix64 (Steele et al. 2014): what a test draws depends on its seed only.
+package struct SplitMix: RandomNumberGenerator {
+  private var state: UInt64
 
-  init() throws {
-    path = "\(NSTemporaryDirectory())/fedsea-hdf5-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
+  package init(state: UInt64) { self.state = state }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
-}
-
-/// Path of a committed fixture.
-func fixture(_ name: String) -> String {
-  URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/hdf5/\(name)").standardized.path
-}
-
-/// SplitMix64: the mutations of a fuzz test depend on its seed only.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
     return z ^ (z >> 31)
   }
+
+  /// An integer in 0..<bound.
+  package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+  /// A number in (0, 1).
+  package mutating func uniform() -> Double { (Double(next() >> 11) + 0.5) * 0x1p-53 }
+
+  /// A standard normal number (Box and Muller).
+  package mutating func gaussian() -> Double { (-2 * log(uniform())).squareRoot() * cos(2 * Double.pi * uniform()) }
 }
 
 /// `valid`, cut off in one of eight cases, otherwise with 1 to 8 bytes set to random or telling values.
-func mutate(_ valid: Data, using generator: inout SplitMix) -> Data {
+package func mutate(_ valid: Data, using generator: inout SplitMix) -> Data {
   var bytes = valid
   if generator.next() % 8 == 0 { return bytes.prefix(Int(generator.next() % UInt64(bytes.count))) }
   // The structures stand in the first pages and at the end; long runs of zeros are no target.
