@@ -85,7 +85,10 @@ let package = Package(
     tests("Plan", ["Audit", "Diagnostics", "SplitLearning"]),
     tests(
       "Attacks",
-      ["Attacks", "Audit", "Defenses", "Privacy", "SplitLearning", "Llama", "Kernels", "Checkpoints", "Diagnostics", "TestSupport"]),
+      [
+        "Attacks", "Audit", "Defenses", "Privacy", "SplitLearning", "Llama", "Kernels", "Checkpoints", "Tokenizers", "Diagnostics",
+        "TestSupport",
+      ]),
     tests("PrivateText", ["Diagnostics", "HDF5", "PrivateText", "TestSupport"]),
     tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics", "TestSupport"]),
     tests("Fetching", ["Diagnostics", "Fetching"]),

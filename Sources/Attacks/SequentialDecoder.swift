@@ -50,6 +50,7 @@ struct SequentialDecoder {
   private let anchors: (table: AnchorTable, later: AnchorScorer)?
   private let noise: NoiseStatement
   private let prior: LanguagePrior
+  private let vocabulary: VocabularyDistances
   private(set) var forwards = 0
 
   init(_ settings: SequentialMatching, _ observation: Observation, _ ranges: [Range<Int>], _ inputBlocks: Int, _ means: AttackerMeans) {
@@ -65,6 +66,7 @@ struct SequentialDecoder {
         return (table, table.scorer(isFirst: false, sigma: observation.noise.sigma ?? 0, compute))
       }()
     prior = LanguagePrior(means)
+    vocabulary = VocabularyDistances(means, inputBlocks: inputBlocks, clip: observation.noise.clip.map(Float.init))
   }
 
   mutating func decode(_ progress: (Double) throws -> Void) throws -> [Document] {
@@ -91,6 +93,10 @@ struct SequentialDecoder {
     var searches = proposals(hypotheses, at: t)
     let targets = hypotheses.map { Int32(ranges[$0.document].lowerBound + t) }
     let limit = min(settings.maxCandidates, model.configuration.vocabularySize)
+    if settings.candidates == .exhaustive && limit == model.configuration.vocabularySize {
+      for i in searches.indices { exhaust(&searches[i], hypotheses[i], Int(targets[i])) }
+      return searches
+    }
     var round = 0
     while searches.contains(where: { !$0.settled }) {
       let size = settings.candidates == .exhaustive ? limit : Self.rounds[min(round, Self.rounds.count - 1)]
@@ -108,6 +114,15 @@ struct SequentialDecoder {
       round += 1
     }
     return searches
+  }
+
+  /// Evaluates the whole vocabulary after one hypothesis.
+  private mutating func exhaust(_ search: inout Search, _ hypothesis: Hypothesis, _ row: Int) {
+    let contenders = vocabulary.contenders(
+      after: hypothesis.cache, to: observed.slice(row..<row + 1), sigma: deviation(row), prior: search.prior)
+    search.evaluated = contenders.map { ($0.token, $0.squaredDistance, $0.score) }
+    search.settled = true
+    forwards += model.configuration.vocabularySize
   }
 
   /// The order in which candidates will be tried.
@@ -168,6 +183,7 @@ struct SequentialDecoder {
   /// Expected share of the posterior held by candidates that were not evaluated. With anchors: their proposal mass, rescaled by what the
   /// evaluated ones turned out to weigh. Without: their prior mass, each as likely as the runner-up.
   private func restMass(_ search: Search) -> Double {
+    guard settings.candidates != .exhaustive else { return 0 }
     let best = search.best
     let evaluatedScore = search.evaluated.reduce(0.0) { $0 + exp(Double($1.score - best)) }
     let evaluatedProposal = search.evaluated.reduce(0.0) { $0 + exp(Double(search.proposal[Int($1.token)] - search.proposalMass)) }

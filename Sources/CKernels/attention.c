@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { fs_query_block = 32 };
+enum { fs_query_block = 64 };
 
 // In place: p[0..<n] = softmax(scale * p[0..<n]).
 FS_INLINE void fs_softmax(float *p, int n, float scale) {

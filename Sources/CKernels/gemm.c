@@ -15,10 +15,6 @@ void fs_set_threads(int engine, int threads) {
   else omp_set_num_threads(threads);
 }
 
-// Longest sum that oneDNN accumulates in one go. Shorter runs keep the rounding error of the massive channels (10⁴ in SmolLM2) a third of what
-// whole rows give, make AVX2 and AVX-512 agree bit for bit, and cost nothing that `make bench` could see.
-enum { fs_longest_sum = 256 };
-
 int fs_gemm(int engine, int threads, int m, int n, int k, const float *x, const float *w, float *y, int accumulate) {
   if (m == 0 || n == 0) return 0;
   fs_set_threads(engine, threads);

@@ -63,13 +63,13 @@ void fs_add_bias(int b, int c, float *x, const float *bias, int threads) {
   fs_parallel(b, threads, fs_bias_task, &job);
 }
 
-typedef struct { int b, h, d; float *x; const float *cosines, *sines; } fs_rope_job;
+typedef struct { int b, h, d; float *x; const float *cosines, *sines; const int *angle; } fs_rope_job;
 
 FS_CLONES static void fs_rope_task(void *context, int task) {
   const fs_rope_job *j = context;
   int half = j->d / 2;
   for (long r = (long)task * fs_rows_per_task; r < fs_least(j->b, (task + 1L) * fs_rows_per_task); r++) {
-    const float *c = j->cosines + r * half, *s = j->sines + r * half;
+    const float *c = j->cosines + (long)j->angle[r] * half, *s = j->sines + (long)j->angle[r] * half;
     for (int h = 0; h < j->h; h++) {
       float *restrict a = j->x + (r * j->h + h) * j->d;
       float *restrict b = a + half;
@@ -82,8 +82,8 @@ FS_CLONES static void fs_rope_task(void *context, int task) {
   }
 }
 
-void fs_rope(int b, int h, int d, float *x, const float *cosines, const float *sines, int threads) {
-  fs_rope_job job = {b, h, d, x, cosines, sines};
+void fs_rope(int b, int h, int d, float *x, const float *cosines, const float *sines, const int *angle, int threads) {
+  fs_rope_job job = {b, h, d, x, cosines, sines, angle};
   fs_parallel(fs_tasks(b, fs_rows_per_task), threads, fs_rope_task, &job);
 }
 

@@ -38,7 +38,7 @@ extension Compute {
       }
     }
     if Compute.hasBF16Products {
-      let narrow = BF16.narrowed(x.values)
+      let narrow = BF16.narrowed(x.values, self)
       return Matrix(rows: x.rows, columns: outputs) { y in
         let failed = fs_gemm_bf16(Int32(threads), Int32(x.rows), Int32(outputs), Int32(x.columns), narrow, weight, y)
         precondition(failed == 0, "the bf16 product [\(x.rows), \(x.columns)] x [\(outputs), \(x.columns)] was refused by oneDNN")
@@ -92,9 +92,15 @@ package enum QuantizedFormat: Sendable {
 
 package enum BF16 {
   /// Round to nearest even.
-  package static func narrowed(_ values: [Float]) -> [UInt16] {
+  package static func narrowed(_ values: [Float], _ compute: Compute) -> [UInt16] {
     [UInt16](unsafeUninitializedCapacity: values.count) { buffer, initialized in
-      if let base = buffer.baseAddress, !values.isEmpty { fs_narrow_bf16(values.count, values, base) }
+      if let target = buffer.baseAddress {
+        values.withUnsafeBufferPointer { source in
+          compute.parallel(over: source.count, grain: 1 << 15) { part in
+            fs_narrow_bf16(part.count, source.baseAddress! + part.lowerBound, target + part.lowerBound)
+          }
+        }
+      }
       initialized = values.count
     }
   }

@@ -1,35 +1,35 @@
 import CKernels
 import Foundation
 
-/// Cosines and sines of rotary position embeddings (Su et al. 2021) for the rows of a packed batch, [B, D/2] each.
+/// Cosines and sines of rotary position embeddings (Su et al. 2021) for the rows of a packed batch; rows at the same position share theirs.
 package struct RotaryTable: Sendable {
-  package let rows: Int
   package let half: Int
+  /// [distinct positions, D/2] each.
   let cosines: [Float]
   let sines: [Float]
+  /// Row of `cosines` and `sines` for each row of the batch, [B].
+  let angle: [Int32]
 
-  /// Angles position · frequency[i], computed in double precision as the reference implementations do in f32: cos and sin of the f32 product.
+  package var rows: Int { angle.count }
+
+  /// Angles position · frequency[i] in f32, as the reference implementations have them; their cosines and sines in double precision.
   /// - Parameters:
   ///   - positions: absolute position of each row.
   ///   - frequencies: [D/2] radians per position.
   package init(positions: [Int], frequencies: [Float]) {
-    (rows, half) = (positions.count, frequencies.count)
+    half = frequencies.count
+    var entries: [Int: Int32] = [:]
     var (c, s) = ([Float](), [Float]())
-    c.reserveCapacity(rows * half)
-    s.reserveCapacity(rows * half)
-    var previous: (position: Int, start: Int)? = nil
-    for position in positions {
-      if let last = previous, last.position == position {
-        c.append(contentsOf: c[last.start..<last.start + half])
-        s.append(contentsOf: s[last.start..<last.start + half])
-      } else {
-        for frequency in frequencies {
-          let angle = Double(Float(position) * frequency)
-          c.append(Float(cos(angle)))
-          s.append(Float(sin(angle)))
-        }
+    angle = positions.map { position in
+      if let known = entries[position] { return known }
+      for frequency in frequencies {
+        let radians = Double(Float(position) * frequency)
+        c.append(Float(cos(radians)))
+        s.append(Float(sin(radians)))
       }
-      previous = (position, c.count - half)
+      let entry = Int32(entries.count)
+      entries[position] = entry
+      return entry
     }
     (cosines, sines) = (c, s)
   }
@@ -44,7 +44,7 @@ extension Compute {
     let rows = x.rows
     x.values.withUnsafeMutableBufferPointer { x_ in
       if let base = x_.baseAddress {
-        fs_rope(Int32(rows), Int32(heads), Int32(table.half * 2), base, table.cosines, table.sines, Int32(threads))
+        fs_rope(Int32(rows), Int32(heads), Int32(table.half * 2), base, table.cosines, table.sines, table.angle, Int32(threads))
       }
     }
   }

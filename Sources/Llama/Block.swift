@@ -4,14 +4,14 @@ package import Kernels
 /// The weights of one decoder block. Hugging Face names appear only here, at the border.
 package struct Block: Sendable {
   package let attentionNorm: [Float]
-  package let query: Weight
-  package let key: Weight
-  package let value: Weight
-  package let output: Weight
+  package private(set) var query: Weight
+  package private(set) var key: Weight
+  package private(set) var value: Weight
+  package private(set) var output: Weight
   package let feedForwardNorm: [Float]
-  package let gate: Weight
-  package let up: Weight
-  package let down: Weight
+  package private(set) var gate: Weight
+  package private(set) var up: Weight
+  package private(set) var down: Weight
   /// Biases of query, key and value (Qwen2), or nil.
   package let biases: (query: [Float], key: [Float], value: [Float])?
   package let shape: AttentionShape
@@ -37,6 +37,15 @@ package struct Block: Sendable {
       ? (try vector("self_attn.q_proj.bias"), try vector("self_attn.k_proj.bias"), try vector("self_attn.v_proj.bias")) : nil
     shape = AttentionShape(heads: c.heads, groups: c.keyValueHeads, dimension: c.headDimension)
     epsilon = c.rmsEpsilon
+  }
+
+  /// The same block with its matrices rounded to bf16.
+  package func narrowed(_ compute: Compute) -> Block {
+    var block = self
+    for matrix in [\Block.query, \.key, \.value, \.output, \.gate, \.up, \.down] {
+      block[keyPath: matrix] = self[keyPath: matrix].narrowed(compute)
+    }
+    return block
   }
 
   /// Q [B, H·D], K and V [B, G·D] of normalised inputs, Q and K rotated.

@@ -28,6 +28,11 @@ package struct BlockStack: Sendable {
       compute: compute)
   }
 
+  /// The same blocks with their matrices rounded to bf16.
+  package func narrowed() -> BlockStack {
+    BlockStack(blocks: blocks.map { $0.narrowed(compute) }, first: first, frequencies: frequencies, compute: compute)
+  }
+
   package func emptyCache() -> SequenceCache { SequenceCache(blocks: blocks.count) }
 
   /// Runs all blocks over a packed batch and extends the caches by its keys and values.

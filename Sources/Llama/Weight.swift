@@ -22,6 +22,10 @@ package struct Weight: Sendable {
   package let rows: Int
   package let columns: Int
   private let storage: Storage
+  private let packing = LazyPacking()
+  /// From this many rows on, a packed product is the faster one; fewer rows only read the weights once.
+  private static let packedRows = 2
+  private static let packedRowsBF16 = 5
 
   /// Widens, rounds or keeps `matrix`; throws if it holds a NaN or an infinity.
   package init(_ matrix: StoredMatrix, precision: Precision, compute: Compute) throws {
@@ -29,7 +33,7 @@ package struct Weight: Sendable {
     (rows, columns) = (matrix.rows, matrix.columns)
     switch (precision, matrix.type) {
     case (.stored, .q4_1), (.stored, .q8_0), (.stored, .bf16), (.stored, .f32): storage = .stored(matrix)
-    case (.bf16, _): storage = .bf16(BF16.narrowed(Weight.widened(matrix, compute)))
+    case (.bf16, _): storage = .bf16(BF16.narrowed(Weight.widened(matrix, compute), compute))
     default: storage = .f32(Weight.widened(matrix, compute))
     }
   }
@@ -40,9 +44,20 @@ package struct Weight: Sendable {
     (self.rows, self.columns, storage) = (rows, columns, .f32(values))
   }
 
+  /// The same weights rounded to bf16.
+  package func narrowed(_ compute: Compute) -> Weight {
+    if case .bf16 = storage { return self }
+    return Weight(rows: rows, columns: columns, storage: .bf16(BF16.narrowed(values(compute), compute)))
+  }
+
+  private init(rows: Int, columns: Int, storage: Storage) {
+    (self.rows, self.columns, self.storage) = (rows, columns, storage)
+  }
+
   /// Y = X Wᵀ: [B, columns] → [B, rows].
   package func apply(_ x: Matrix, _ compute: Compute) -> Matrix {
     precondition(x.columns == columns, "input [\(x.rows), \(x.columns)] for a weight [\(rows), \(columns)]")
+    if let packed = packed(for: x.rows, compute) { return compute.linear(x, packed) }
     switch storage {
     case .f32(let values): return compute.linear(x, values, outputs: rows)
     case .bf16(let values): return values.withUnsafeBufferPointer { compute.linear(x, bf16: $0.baseAddress!, outputs: rows) }
@@ -56,6 +71,18 @@ package struct Weight: Sendable {
         default: return compute.linear(x, base.assumingMemoryBound(to: Float.self), outputs: rows)
         }
       }
+    }
+  }
+
+  /// The weights packed for products of `rows_` rows, where that pays and the CPU can. Weights that stay in their file are never packed: whoever
+  /// maps a file larger than memory would get a second copy of it.
+  private func packed(for rows_: Int, _ compute: Compute) -> PackedMatrix? {
+    switch storage {
+    case .f32(let values) where rows_ >= Self.packedRows:
+      packing.packed { PackedMatrix(values, rows: rows, columns: columns, compute: compute) }
+    case .bf16(let values) where rows_ >= Self.packedRowsBF16:
+      packing.packed { PackedMatrix(bf16: values, rows: rows, columns: columns, compute: compute) }
+    default: nil
     }
   }
 

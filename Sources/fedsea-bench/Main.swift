@@ -14,6 +14,9 @@ struct Bench: ParsableCommand {
   @Option(help: "kernels, model, attack, or all.")
   var only: String = "all"
 
+  @Option(help: "Only measurements whose peer and name contain this, for a profiler.")
+  var matching: String = ""
+
   @Option(help: "Threads.")
   var threads: Int = Compute.processors
 
@@ -27,7 +30,7 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     Compute.keepFreedMemory()
-    let meter = Meter(threads: threads, runs: runs)
+    let meter = Meter(threads: threads, runs: runs, matching: matching)
     let compute = Compute(threads: threads)
     if only != "model" && only != "attack" { KernelBench.run(meter, compute) }
     if only == "all" || only == "model" { try ModelBench.run(meter, compute, checkpoint) }
@@ -39,18 +42,23 @@ struct Bench: ParsableCommand {
 struct Meter {
   var threads: Int
   var runs: Int
+  var matching = ""
 
   /// Reports `amount` per second of `work`, after one warm-up run; `prepare` runs before each, outside the clock.
   func rate(
     _ measure: String, _ amount: Double, _ unit: String, peer: String = "fedsea-audit", prepare: () -> Void = {}, work: () throws -> Void
   ) rethrows {
+    guard isWanted(measure, peer) else { return }
     report(measure, unit, peer, try times(prepare, work).map { amount / $0 })
   }
 
   /// Reports the seconds of `work`.
   func seconds(_ measure: String, peer: String = "fedsea-audit", work: () throws -> Void) rethrows {
+    guard isWanted(measure, peer) else { return }
     report(measure, "s", peer, try times({}, work))
   }
+
+  func isWanted(_ measure: String, _ peer: String) -> Bool { matching.isEmpty || "\(peer) \(measure)".contains(matching) }
 
   func text(_ text: String, ids: [Int32], peer: String) {
     line(["peer": peer, "measure": "greedy text", "text": text, "token_ids": ids.map(Int.init)])

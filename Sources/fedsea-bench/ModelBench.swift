@@ -33,6 +33,7 @@ enum ModelBench {
           var token = tokens[32]
           for _ in 0..<64 { token = argmax(model.next([token], cache: &cache)[row: 0]) }
         })
+      guard meter.isWanted("greedy text", peer) else { continue }
       let ids = try model.generate(tokenizer.encode("The capital of France is"), count: 48)
       meter.text(tokenizer.decode(ids), ids: ids, peer: peer)
     }

@@ -135,11 +135,11 @@ import Testing
       0, Float(bitPattern: 0x8000_0000), 1, 1.00390625, 1.001953125, 3.1415927, -65504, .infinity, -.infinity,
       Float(bitPattern: 0x0001_16C2), 3.4e38,
     ]
-    let narrow = BF16.narrowed(values)
+    let narrow = BF16.narrowed(values, Compute())
     #expect(narrow == [0, 0x8000, 0x3F80, 0x3F80, 0x3F80, 0x4049, 0xC780, 0x7F80, 0xFF80, 0x0001, 0x7F80])
-    #expect(BF16.narrowed([.nan])[0] & 0x7FFF > 0x7F80)
+    #expect(BF16.narrowed([.nan], Compute())[0] & 0x7FFF > 0x7F80)
     let x = Matrix(rows: 9, columns: 64, values: normal(576, 17))
-    let w = BF16.narrowed(normal(40 * 64, 18))
+    let w = BF16.narrowed(normal(40 * 64, 18), Compute())
     let exact = Naive.linear(x, BF16.widened(w), outputs: 40)
     for rows in [1, 4, 9] {
       let found = w.withUnsafeBufferPointer { Compute(threads: 2).linear(x.slice(0..<rows), bf16: $0.baseAddress!, outputs: 40) }
@@ -160,5 +160,36 @@ import Testing
     let neighbours =
       zip(random.normals(item: 4, count: 20_000), random.normals(item: 5, count: 20_000)).reduce(0.0) { $0 + $1.0 * $1.1 } / 20_000
     #expect(abs(neighbours) < 0.03)
+  }
+
+  /// Packed weights multiply as plain ones do, by W and by its transpose, whatever the number of rows; where the CPU has no packed layout,
+  /// there is no packed matrix.
+  @Test(arguments: [1, 2, 7, 16, 33, 130]) func packedProductsEqualPlainOnes(rows: Int) throws {
+    let compute = Compute(threads: 2)
+    let (n, k) = (96, 600)  // longer than one run of sums
+    let (w, x) = (normal(n * k, 20), Matrix(rows: rows, columns: k, values: normal(rows * k, 21)))
+    guard let packed = PackedMatrix(w, rows: n, columns: k, compute: compute) else {
+      #expect(!Compute.instructionSet.hasPrefix("avx512"))
+      return
+    }
+    let exact = (0..<rows * n).map { i in
+      (0..<k).reduce(0.0) { $0 + Double(x.values[i / n * k + $1]) * Double(w[i % n * k + $1]) }
+    }
+    #expect(difference(compute.linear(x, packed).values, exact) < 1e-4)
+
+    let back = try #require(PackedMatrix(w, rows: n, columns: k, transposed: false, compute: compute))
+    let y = Matrix(rows: rows, columns: n, values: normal(rows * n, 22))
+    let product = (0..<rows * k).map { i in
+      (0..<n).reduce(0.0) { $0 + Double(y.values[i / k * n + $1]) * Double(w[$1 * k + i % k]) }
+    }
+    #expect(difference(compute.linear(y, back).values, product) < 1e-4)
+
+    guard Compute.hasBF16Products else { return }
+    let narrow = BF16.narrowed(w, compute)
+    let half = try #require(PackedMatrix(bf16: narrow, rows: n, columns: k, compute: compute))
+    #expect(difference(compute.linear(x, half).values, exact) < 0.5)
+    let (wide, wideX) = (BF16.widened(narrow), BF16.widened(BF16.narrowed(x.values, compute)))
+    let rounded = (0..<rows * n).map { i in (0..<k).reduce(0.0) { $0 + Double(wideX[i / n * k + $1]) * Double(wide[i % n * k + $1]) } }
+    #expect(difference(compute.linear(x, half).values, rounded) < 1e-3)
   }
 }

@@ -18,6 +18,15 @@ int fs_gemm(int engine, int threads, int m, int n, int k, const float *_Nonnull 
 // bf16 x bf16 -> f32 through oneDNN; returns nonzero (and computes nothing) where the CPU cannot.
 int fs_gemm_bf16(int threads, int m, int n, int k, const uint16_t *_Nonnull x, const uint16_t *_Nonnull w, float *_Nonnull y);
 int fs_has_bf16_gemm(void);
+
+// ---- packed.c: weights [rows,columns] laid out once for many products; bf16 weights take bf16 inputs; results are f32.
+typedef struct fs_packed fs_packed;
+// transposed: y = x W^T, x [M,columns]; else y = x W, x [M,rows]. Null where oneDNN has no layout of its own for this CPU: use fs_gemm.
+fs_packed *_Nullable fs_pack(int is_bf16, int transposed, int rows, int columns, const void *_Nonnull weights, int threads);
+void fs_unpack(fs_packed *_Nonnull packed);
+// Returns 0 on success.
+int fs_packed_product(const fs_packed *_Nonnull packed, int rows, const void *_Nonnull x, float *_Nonnull y, int threads);
+
 const char *_Nonnull fs_cpu_level(void);
 
 // ---- rows.c
@@ -25,8 +34,9 @@ const char *_Nonnull fs_cpu_level(void);
 void fs_rms_norm(int b, int c, const float *_Nonnull x, const float *_Nonnull weight, float epsilon, float *_Nonnull y, int threads);
 // gate[i] = silu(gate[i]) * up[i], n values.
 void fs_swiglu(long n, float *_Nonnull gate, const float *_Nonnull up, int threads);
-// Rotates halves in place: x [B,H,D], cosines/sines [B,D/2].
-void fs_rope(int b, int h, int d, float *_Nonnull x, const float *_Nonnull cosines, const float *_Nonnull sines, int threads);
+// Rotates halves in place: x [B,H,D]; row b by the angles in row angle[b] of cosines/sines [any,D/2].
+void fs_rope(int b, int h, int d, float *_Nonnull x, const float *_Nonnull cosines, const float *_Nonnull sines, const int *_Nonnull angle,
+             int threads);
 void fs_add(long n, float *_Nonnull x, const float *_Nonnull y, int threads);
 void fs_add_bias(int b, int c, float *_Nonnull x, const float *_Nonnull bias, int threads);
 // distances[i] = sum_c (x[i,c] - y[target[i],c])^2.

@@ -1,0 +1,107 @@
+import Attacks
+import Audit
+import Checkpoints
+import Defenses
+import Foundation
+import Kernels
+import Llama
+import Privacy
+import SplitLearning
+import TestSupport
+import Testing
+import Tokenizers
+
+/// Sequential matching and the noise's closed form on SmolLM2-135M-Instruct and English text.
+@Suite(.serialized, .enabled(if: Fixture.realCheckpoint != nil, "run `make test`: it fetches the checkpoint"))
+struct RealModelMatchingTests {
+  private struct Scene {
+    let model: LlamaModel
+    let documents: [[Int32]]
+    let means: AttackerMeans
+
+    init(_ texts: [String]) throws {
+      let checkpoint = try Checkpoint.open(at: Fixture.realCheckpoint!)
+      let tokenizer = try TokenizerLoader.load(from: checkpoint)
+      model = try LlamaModel(checkpoint)
+      documents = texts.map { tokenizer.encode($0) }
+      means = AttackerMeans(model: model, auxiliary: [], excluded: tokenizer.specialTokens, seed: 1, memory: AttackerMemory())
+    }
+
+    func states(_ p: Int) -> Matrix {
+      let stack = model.stack[0..<p]
+      var caches = documents.map { _ in stack.emptyCache() }
+      return stack.forward(
+        model.embedding.gather(documents.flatMap { $0 }), PackedBatch(lengths: documents.map(\.count)), caches: &caches)
+    }
+  }
+
+  /// Clean states give the whole text, however many blocks the client keeps. In the language model's order, which needs no table of the cut.
+  @Test(arguments: [1, 2, 3, 10, 20]) func cleanStatesGiveTheText(p: Int) throws {
+    let scene = try Scene(["The meeting will start at nine in the morning.", "She was born in the north of France."])
+    let identity = ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: "")
+    let view = AdversaryView(
+      identity: identity, partition: PartitionPoints(input: p, output: 0),
+      offsets: PackedBatch(lengths: scene.documents.map(\.count)).offsets,
+      observations: [.inputHiddenStates: Observation(values: scene.states(p))])
+    let attack = try AttackCatalog.make("sequential-matching", settings: ["candidates": .string("language-model")])
+    #expect(try attack.reconstruct(view, with: scene.means) { _ in }.tokens == scene.documents)
+  }
+
+  /// The bf16 pass leaves out nothing that matters: against distances of all tokens in f32, clean and under noise.
+  @Test(arguments: [0.0, 0.9, 4.5]) func contendersHoldTheWholeMass(relative: Double) throws {
+    let scene = try Scene(["The capital of France is Paris"])
+    let tokens = scene.documents[0]
+    let stack = scene.model.stack[0..<1]
+    var caches = [stack.emptyCache()]
+    let prefix = Array(tokens.dropLast())
+    _ = stack.forward(scene.model.embedding.gather(prefix), PackedBatch(lengths: [prefix.count]), caches: &caches)
+    var target = scene.states(1).slice(tokens.count - 1..<tokens.count)
+    let rms = Float(rootMeanSquare(target.values))
+    let sigma = max(1e-3, Float(relative)) * rms
+    let noise = CounterRandom(seed: 3, stream: "noise").normals(item: 0, count: target.columns)
+    for i in target.values.indices { target.values[i] += Float(relative * noise[i]) * rms }
+    let vocabulary = VocabularyDistances(scene.means, inputBlocks: 1)
+    let prior = [Float](repeating: 0, count: scene.model.configuration.vocabularySize)
+    let found = vocabulary.contenders(after: caches[0], to: target, sigma: sigma, prior: prior)
+    let full = vocabulary.squaredDistances(after: caches[0], to: target).map { Double(-$0) / Double(2 * sigma * sigma) }
+    let best = full.max()!
+    let listed = Set(found.map { Int($0.token) })
+    let total = full.reduce(0) { $0 + exp($1 - best) }
+    let missed = full.indices.filter { !listed.contains($0) }.reduce(0) { $0 + exp(full[$1] - best) }
+    #expect(missed / total < 1e-6, "\(found.count) contenders miss \(missed / total)")
+    for contender in found.prefix(64) {
+      #expect(abs(Double(contender.score) - full[Int(contender.token)]) < 1e-3 * (1 + abs(full[Int(contender.token)])))
+    }
+  }
+
+  /// The distinguishing game between two texts that differ in one token, played through the defense on the real states: as hard as the closed
+  /// form says, within the interval of what was measured.
+  @Test(arguments: [0.05, 0.2, 0.6]) func gameOnRealStatesMeetsItsClosedForm(relative: Double) throws {
+    let scene = try Scene(["She was born in the north of France", "She was born in the north of Spain"])
+    let (length, clean) = (scene.documents[0].count, scene.states(2))
+    #expect(scene.documents[1].count == length)
+    let pair = [clean.slice(length - 1..<length), clean.slice(2 * length - 1..<2 * length)]
+    let statistics = try StateStatistics(rows: pair[0].values, channels: clean.columns)
+    let defense = try GaussianNoise(DefensePlan(name: "gaussian", noise: .relative(relative))).prepared(for: statistics, seed: 11)
+    let sigma = try #require(defense.statement.sigma)
+    let difference = zip(pair[1].values, pair[0].values).map { Double($0) - Double($1) }
+    let distance = difference.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let mechanism = try GaussianMechanism(sigma: sigma, sensitivity: distance)
+
+    let plays = 4000
+    let scores = pair.indices.map { side -> [Double] in
+      let sent = Matrix(rows: plays, columns: clean.columns, values: (0..<plays).flatMap { _ in pair[side].values })
+      let released = defense.protector.protect(
+        sent, sequences: (0..<plays).map { UInt64(side * plays + $0) }, positions: [Int](repeating: 0, count: plays))
+      // The log-likelihood ratio of the two texts, up to a constant.
+      return (0..<plays).map { zip(released[row: $0], difference).reduce(0) { $0 + Double($1.0) * $1.1 } }
+    }
+    let game = try DistinguishingGame.measured(scoresUnderH0: scores[0], scoresUnderH1: scores[1])
+    #expect(
+      game.aucInterval.lower <= mechanism.distinguishingAUC && mechanism.distinguishingAUC <= game.aucInterval.upper,
+      "AUC \(game.auc) in \(game.aucInterval), closed form \(mechanism.distinguishingAUC)")
+    let expected = mechanism.truePositiveRate(falsePositiveRate: game.atOnePercent.falsePositiveRate)
+    let spread = (expected * (1 - expected) / Double(plays)).squareRoot()
+    #expect(abs(game.atOnePercent.truePositiveRate - expected) < 5 * spread + 0.03)
+  }
+}
