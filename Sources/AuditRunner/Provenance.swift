@@ -7,7 +7,7 @@ package enum Provenance {
   /// The commit of the working copy at `root`, with `+` behind it when files differ from it; `unknown` outside a repository.
   package static func commit(root: URL) -> String {
     guard let hash = output("git", ["-C", root.path, "rev-parse", "HEAD"]) else { return "unknown" }
-    let changes = output("git", ["-C", root.path, "status", "--porcelain", "--untracked-files=no"]) ?? ""
+    let changes = output("git", ["-C", root.path, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!notebooks-data"]) ?? ""
     return changes.isEmpty ? hash : hash + "+"
   }
 

@@ -31,7 +31,7 @@ typedef struct {
   int blocks;
 } fs_attention_job;
 
-FS_CLONES static void fs_softmax_rows(float *p, int rows, int width, int first_visible, float scale) {
+FS_CLONES void fs_softmax_rows(float *p, int rows, int width, int first_visible, float scale) {
   for (int r = 0; r < rows; r++) {
     int visible = first_visible + r;
     fs_softmax(p + (long)r * width, visible, scale);

@@ -14,3 +14,6 @@ void fs_set_threads(int engine, int threads);
 // every further addition: against float64 the worst state of the real model is off by 4.6e-4 of its block's RMS in whole sums, and by 1.0e-4
 // in runs of 256, which cost nothing that `make bench` could see.
 enum { fs_longest_sum = 256 };
+
+// Row r of p [rows,width] becomes the softmax of scale times its first first_visible + r values; zeros after them.
+void fs_softmax_rows(float *p, int rows, int width, int first_visible, float scale);

@@ -9,6 +9,18 @@ extension Compute {
     }
   }
 
+  /// Gradients of silu(gate) ⊙ up with respect to gate and up, given that of the product. All [B, F].
+  package func swigluBackward(gate: Matrix, up: Matrix, dy: Matrix) -> (gate: Matrix, up: Matrix) {
+    precondition(gate.values.count == up.values.count && dy.values.count == up.values.count, "gate, up and dy differ in shape")
+    var dUp = Matrix(rows: 0, columns: 0)
+    let dGate = Matrix(rows: gate.rows, columns: gate.columns) { g in
+      dUp = Matrix(rows: gate.rows, columns: gate.columns) { u in
+        fs_swiglu_backward(gate.values.count, gate.values, up.values, dy.values, g, u, Int32(threads))
+      }
+    }
+    return (dGate, dUp)
+  }
+
   /// x ← x + y.
   package func add(_ x: inout Matrix, _ y: Matrix) {
     precondition(x.rows == y.rows && x.columns == y.columns, "[\(x.rows), \(x.columns)] + [\(y.rows), \(y.columns)]")

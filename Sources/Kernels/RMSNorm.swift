@@ -11,4 +11,13 @@ extension Compute {
       }
     }
   }
+
+  /// dx ← dx + Jᵀ dy of `rmsNorm` at `x`; the norm's weight is frozen. All [B, C].
+  package func rmsNormBackward(_ x: Matrix, weight: [Float], epsilon: Float, dy: Matrix, into dx: inout Matrix) {
+    precondition(dy.rows == x.rows && dx.rows == x.rows && dy.columns == x.columns && dx.columns == x.columns, "shapes differ")
+    let (rows, columns) = (Int32(x.rows), Int32(x.columns))
+    dx.values.withUnsafeMutableBufferPointer { target in
+      if let base = target.baseAddress { fs_rms_norm_backward(rows, columns, x.values, weight, epsilon, dy.values, base, Int32(threads)) }
+    }
+  }
 }

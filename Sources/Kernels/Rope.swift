@@ -35,6 +35,15 @@ package struct RotaryTable: Sendable {
   }
 }
 
+extension RotaryTable {
+  private init(half: Int, cosines: [Float], sines: [Float], angle: [Int32]) {
+    (self.half, self.cosines, self.sines, self.angle) = (half, cosines, sines, angle)
+  }
+
+  /// The rotation back: the transpose, which gradients go through.
+  package var inverse: RotaryTable { RotaryTable(half: half, cosines: cosines, sines: sines.map { -$0 }, angle: angle) }
+}
+
 extension Compute {
   /// Rotates the halves of every head in place: (a, b) → (a cos − b sin, b cos + a sin). `x` [B, heads · D].
   package func rotate(_ x: inout Matrix, heads: Int, by table: RotaryTable) {

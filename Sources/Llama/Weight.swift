@@ -23,6 +23,7 @@ package struct Weight: Sendable {
   package let columns: Int
   private let storage: Storage
   private let packing = LazyPacking()
+  private let backPacking = LazyPacking()
   /// From this many rows on, a packed product is the faster one; fewer rows only read the weights once.
   private static let packedRows = 2
   private static let packedRowsBF16 = 5
@@ -72,6 +73,21 @@ package struct Weight: Sendable {
         }
       }
     }
+  }
+
+  /// dX = dY W: [B, rows] → [B, columns], the gradient through `apply`.
+  package func applyTransposed(_ dy: Matrix, _ compute: Compute) -> Matrix {
+    precondition(dy.columns == rows, "gradient [\(dy.rows), \(dy.columns)] for a weight [\(rows), \(columns)]")
+    let packed: PackedMatrix? =
+      switch storage {
+      case .f32(let values):
+        backPacking.packed { PackedMatrix(values, rows: rows, columns: columns, transposed: false, compute: compute) }
+      case .bf16(let values):
+        backPacking.packed { PackedMatrix(bf16: values, rows: rows, columns: columns, transposed: false, compute: compute) }
+      case .stored: nil
+      }
+    if let packed { return compute.linear(dy, packed) }
+    return compute.product(dy, Matrix(rows: rows, columns: columns, values: values(compute)))
   }
 
   /// The weights packed for products of `rows_` rows, where that pays and the CPU can. Weights that stay in their file are never packed: whoever

@@ -44,12 +44,7 @@ package final class SplitClient {
       sequences: ids, lengths: additions.map(\.tokens.count),
       states: protector.protect(clean, sequences: rowIDs, positions: batch.positions))
     let returned = try transport.forward(sent)
-    guard returned.states.rows == sent.states.rows, returned.states.columns == sent.states.columns else {
-      throw Fault(
-        .invalidData,
-        "the server returned [\(returned.states.rows), \(returned.states.columns)] states for [\(sent.states.rows), \(sent.states.columns)]"
-      )
-    }
+    try returned.expect(rows: sent.states.rows, columns: sent.states.columns)
 
     caches = held.map(\.output)
     let final = output.stack.forward(returned.states, batch, caches: &caches)

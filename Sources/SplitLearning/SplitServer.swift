@@ -19,7 +19,7 @@ package final class SplitServer {
 
   /// h_B for the new positions of h_A. Throws, and changes nothing, when the message does not fit the model or itself.
   package func forward(_ message: SmashedData) throws -> SmashedData {
-    try check(message)
+    try message.check(width: blocks.width) { longestSequence - (lengths[$0] ?? 0) }
     let pasts = message.sequences.map { lengths[$0] ?? 0 }
     let batch = PackedBatch(lengths: message.lengths, pasts: pasts)
     var open = message.sequences.map { caches.removeValue(forKey: $0) ?? blocks.stack.emptyCache() }
@@ -36,23 +36,5 @@ package final class SplitServer {
       caches[id] = nil
       lengths[id] = nil
     }
-  }
-
-  private func check(_ message: SmashedData) throws {
-    func refuse(_ why: String) -> Fault { Fault(.invalidData, "the message from the client \(why)") }
-    guard message.lengths.count == message.sequences.count, Set(message.sequences).count == message.sequences.count else {
-      throw refuse("names \(message.sequences.count) sequences with \(message.lengths.count) lengths, or one sequence twice")
-    }
-    var rows = 0
-    for (id, length) in zip(message.sequences, message.lengths) {
-      guard length > 0, length <= longestSequence - (lengths[id] ?? 0) else {
-        throw refuse("extends a sequence by \(length) positions; 1 to \(longestSequence) in all are allowed")
-      }
-      rows += length
-    }
-    guard message.states.rows == rows, message.states.columns == blocks.width else {
-      throw refuse("carries [\(message.states.rows), \(message.states.columns)] states where [\(rows), \(blocks.width)] belong")
-    }
-    guard message.states.values.allSatisfy(\.isFinite) else { throw refuse("carries a state that is not a finite number") }
   }
 }

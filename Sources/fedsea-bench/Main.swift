@@ -11,7 +11,7 @@ struct Bench: ParsableCommand {
   @Argument(help: "The checkpoint: a GGUF file or a Hugging Face folder.")
   var checkpoint: String
 
-  @Option(help: "kernels, model, attack, or all.")
+  @Option(help: "kernels, model, training, attack, or all.")
   var only: String = "all"
 
   @Option(help: "Only measurements whose peer and name contain this, for a profiler.")
@@ -24,7 +24,9 @@ struct Bench: ParsableCommand {
   var runs: Int = 5
 
   func validate() throws {
-    guard ["all", "kernels", "model", "attack"].contains(only) else { throw ValidationError("--only is kernels, model, attack or all") }
+    guard ["all", "kernels", "model", "training", "attack"].contains(only) else {
+      throw ValidationError("--only is kernels, model, training, attack or all")
+    }
     guard (1...64).contains(threads), (1...100).contains(runs) else { throw ValidationError("--threads 1...64, --runs 1...100") }
   }
 
@@ -32,8 +34,9 @@ struct Bench: ParsableCommand {
     Compute.keepFreedMemory()
     let meter = Meter(threads: threads, runs: runs, matching: matching)
     let compute = Compute(threads: threads)
-    if only != "model" && only != "attack" { KernelBench.run(meter, compute) }
+    if only == "all" || only == "kernels" { KernelBench.run(meter, compute) }
     if only == "all" || only == "model" { try ModelBench.run(meter, compute, checkpoint) }
+    if only == "all" || only == "training" { try TrainingBench.run(meter, compute, checkpoint) }
     if only == "all" || only == "attack" { try AttackBench.run(meter, compute, checkpoint) }
   }
 }

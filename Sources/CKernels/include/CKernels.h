@@ -70,3 +70,24 @@ void fs_widen_q8_0(long blocks, const uint8_t *_Nonnull w, float *_Nonnull out);
 void fs_widen_bf16(long n, const uint16_t *_Nonnull w, float *_Nonnull out);
 // Round to nearest even; NaN stays NaN.
 void fs_narrow_bf16(long n, const float *_Nonnull x, uint16_t *_Nonnull out);
+
+// ---- training.c: backward passes; each adds to what its comment says it adds to and writes the rest.
+// C[m,n] = alpha op(A) op(B) + beta C with explicit row strides. Returns 0 on success.
+int fs_product(int engine, int threads, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *_Nonnull a, int lda,
+               const float *_Nonnull b, int ldb, float beta, float *_Nonnull c, int ldc);
+// dx += d(rms_norm)/dx^T dy.   x, dy, dx [B,C].
+void fs_rms_norm_backward(int b, int c, const float *_Nonnull x, const float *_Nonnull weight, float epsilon, const float *_Nonnull dy,
+                          float *_Nonnull dx, int threads);
+// Gradients of h = silu(gate) * up.
+void fs_swiglu_backward(long n, const float *_Nonnull gate, const float *_Nonnull up, const float *_Nonnull dh, float *_Nonnull dgate,
+                        float *_Nonnull dup, int threads);
+// Causal attention of packed sequences, rows offsets[s]..<offsets[s+1]: q, out, dout, dq [N,H,D]; k, v [N,G,D]. Adds to dk, dv [N,H,D], one
+// share per query head: the caller sums the heads of a group.
+void fs_attention_backward(int sequences, const int *_Nonnull offsets, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull k,
+                           const float *_Nonnull v, const float *_Nonnull out, const float *_Nonnull dout, float scale, float *_Nonnull dq,
+                           float *_Nonnull dk, float *_Nonnull dv, int threads);
+// logits [B,V] become scale * (softmax - onehot(label)); losses[b] = -ln softmax[label].
+void fs_cross_entropy(int b, int v, float *_Nonnull logits, const int *_Nonnull labels, float scale, float *_Nonnull losses, int threads);
+// One AdamW step (Loshchilov & Hutter 2019) over n values; gradients are multiplied by gradient_scale first.
+void fs_adamw(long n, float *_Nonnull p, const float *_Nonnull g, float *_Nonnull m, float *_Nonnull v, float rate, float beta1, float beta2,
+              float epsilon, float decay, float correction1, float correction2, float gradient_scale);

@@ -1,0 +1,159 @@
+// Backward passes, the loss, and the optimizer's step.
+#include "include/CKernels.h"
+#include "internal.h"
+#include "vectors.h"
+#include <dnnl.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { fs_rows_per_task = 8, fs_values_per_task = 16384, fs_query_block = 64 };
+
+FS_INLINE long fs_least(long a, long b) { return a < b ? a : b; }
+
+void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+                 float beta, float *c, int ldc);
+
+int fs_product(int engine, int threads, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
+               const float *b, int ldb, float beta, float *c, int ldc) {
+  if (m == 0 || n == 0) return 0;
+  fs_set_threads(engine, threads);
+  if (engine == 1) {
+    cblas_sgemm(101, transpose_a ? 112 : 111, transpose_b ? 112 : 111, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    return 0;
+  }
+  return dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) != dnnl_success;
+}
+
+typedef struct { int b, c; const float *x, *weight, *dy; float epsilon, *dx; } fs_norm_back_job;
+
+FS_CLONES static void fs_norm_back_task(void *context, int task) {
+  const fs_norm_back_job *j = context;
+  for (long r = (long)task * fs_rows_per_task; r < fs_least(j->b, (task + 1L) * fs_rows_per_task); r++) {
+    const float *x = j->x + r * j->c, *dy = j->dy + r * j->c;
+    float *restrict dx = j->dx + r * j->c;
+    float inverse = 1.0f / sqrtf(fs_dot(x, x, j->c) / (float)j->c + j->epsilon);
+    v16f sum = {0};
+    int i = 0;
+    for (; i + 16 <= j->c; i += 16) sum += *(const v16f *)(dy + i) * *(const v16f *)(j->weight + i) * *(const v16f *)(x + i);
+    float along = fs_sum16(&sum);
+    for (; i < j->c; i++) along += dy[i] * j->weight[i] * x[i];
+    float back = along * inverse * inverse / (float)j->c;
+    for (i = 0; i < j->c; i++) dx[i] += inverse * (dy[i] * j->weight[i] - x[i] * back);
+  }
+}
+
+void fs_rms_norm_backward(int b, int c, const float *x, const float *weight, float epsilon, const float *dy, float *dx, int threads) {
+  fs_norm_back_job job = {b, c, x, weight, dy, epsilon, dx};
+  fs_parallel((b + fs_rows_per_task - 1) / fs_rows_per_task, threads, fs_norm_back_task, &job);
+}
+
+typedef struct { long n; const float *gate, *up, *dh; float *dgate, *dup; } fs_swiglu_back_job;
+
+FS_CLONES static void fs_swiglu_back_task(void *context, int task) {
+  const fs_swiglu_back_job *j = context;
+  const float *restrict gate = j->gate, *restrict up = j->up, *restrict dh = j->dh;
+  float *restrict dgate = j->dgate, *restrict dup = j->dup;
+  for (long i = (long)task * fs_values_per_task, e = fs_least(j->n, i + fs_values_per_task); i < e; i++) {
+    float s = 1.0f / (1.0f + fs_exp(-gate[i]));
+    float silu = gate[i] * s;
+    dgate[i] = dh[i] * up[i] * (s + silu * (1.0f - s));
+    dup[i] = dh[i] * silu;
+  }
+}
+
+void fs_swiglu_backward(long n, const float *gate, const float *up, const float *dh, float *dgate, float *dup, int threads) {
+  fs_swiglu_back_job job = {n, gate, up, dh, dgate, dup};
+  fs_parallel((int)((n + fs_values_per_task - 1) / fs_values_per_task), threads, fs_swiglu_back_task, &job);
+}
+
+typedef struct {
+  int sequences, h, g, d;
+  const int *offsets;
+  const float *q, *k, *v, *out, *dout;
+  float scale, *dq, *dk, *dv;
+} fs_attention_back_job;
+
+FS_CLONES static void fs_score_gradients(int rows, int width, int d, int stride, const float *p, float *dp, const float *out, const float *dout,
+                                         float scale) {
+  for (int r = 0; r < rows; r++) {
+    const float *restrict weights = p + (long)r * width;
+    float *restrict gradients = dp + (long)r * width;
+    float mean = fs_dot(dout + (long)r * stride, out + (long)r * stride, d);
+    for (int i = 0; i < width; i++) gradients[i] = scale * weights[i] * (gradients[i] - mean);
+  }
+}
+
+// One head of one sequence: recomputes the probabilities of a block of queries, then S = P o (dP - rowsum(dO o O)).
+static void fs_attention_back_task(void *context, int task) {
+  const fs_attention_back_job *j = context;
+  int sequence = task / j->h, head = task % j->h, group = head / (j->h / j->g), d = j->d;
+  long start = j->offsets[sequence];
+  int t = j->offsets[sequence + 1] - j->offsets[sequence], stride = j->h * d, key_stride = j->g * d;
+  if (t == 0) return;
+  float *p = malloc(sizeof(float) * 2 * fs_query_block * (size_t)t);
+  if (!p) abort();
+  const float *k = j->k + start * key_stride + group * d, *v = j->v + start * key_stride + group * d;
+  float *dk = j->dk + start * stride + head * d, *dv = j->dv + start * stride + head * d;
+  for (int first = 0; first < t; first += fs_query_block) {
+    int rows = t - first < fs_query_block ? t - first : fs_query_block, width = first + rows;
+    long at = (start + first) * stride + head * d;
+    const float *q = j->q + at, *out = j->out + at, *dout = j->dout + at;
+    float *dp = p + (size_t)fs_query_block * (size_t)width;
+    dnnl_sgemm('N', 'T', rows, width, d, 1, q, stride, k, key_stride, 0, p, width);
+    fs_softmax_rows(p, rows, width, first + 1, j->scale);
+    dnnl_sgemm('T', 'N', width, d, rows, 1, p, width, dout, stride, 1, dv, stride);
+    dnnl_sgemm('N', 'T', rows, width, d, 1, dout, stride, v, key_stride, 0, dp, width);
+    fs_score_gradients(rows, width, d, stride, p, dp, out, dout, j->scale);
+    dnnl_sgemm('N', 'N', rows, d, width, 1, dp, width, k, key_stride, 0, j->dq + at, stride);
+    dnnl_sgemm('T', 'N', width, d, rows, 1, dp, width, q, stride, 1, dk, stride);
+  }
+  free(p);
+}
+
+void fs_attention_backward(int sequences, const int *offsets, int h, int g, int d, const float *q, const float *k, const float *v,
+                           const float *out, const float *dout, float scale, float *dq, float *dk, float *dv, int threads) {
+  fs_attention_back_job job = {sequences, h, g, d, offsets, q, k, v, out, dout, scale, dq, dk, dv};
+  fs_set_threads(0, threads);
+  fs_parallel_strided(sequences * h, threads, fs_attention_back_task, &job);
+}
+
+typedef struct { int v; float *logits; const int *labels; float scale, *losses; } fs_loss_job;
+
+FS_CLONES static void fs_loss_row(void *context, int r) {
+  const fs_loss_job *j = context;
+  float *restrict x = j->logits + (long)r * j->v;
+  float largest = -INFINITY;
+  for (int i = 0; i < j->v; i++) largest = x[i] > largest ? x[i] : largest;
+  float truth = x[j->labels[r]];
+  double total = 0;
+  for (int i = 0; i < j->v; i += 1024) {  // float sums of 1024 values, a double over them
+    int end = i + 1024 < j->v ? i + 1024 : j->v, l = i;
+    v16f sum = {0};
+    for (; l + 16 <= end; l += 16) {
+      for (int m = 0; m < 16; m++) x[l + m] = fs_exp(x[l + m] - largest);
+      sum += *(const v16f *)(x + l);
+    }
+    float part = fs_sum16(&sum);
+    for (; l < end; l++) part += x[l] = fs_exp(x[l] - largest);
+    total += part;
+  }
+  float factor = (float)(j->scale / total);
+  for (int i = 0; i < j->v; i++) x[i] *= factor;
+  x[j->labels[r]] -= j->scale;
+  j->losses[r] = (float)(log(total) + (double)largest - (double)truth);
+}
+
+void fs_cross_entropy(int b, int v, float *logits, const int *labels, float scale, float *losses, int threads) {
+  fs_loss_job job = {v, logits, labels, scale, losses};
+  fs_parallel(b, threads, fs_loss_row, &job);
+}
+
+FS_CLONES void fs_adamw(long n, float *restrict p, const float *restrict g, float *restrict m, float *restrict v, float rate, float beta1,
+                        float beta2, float epsilon, float decay, float correction1, float correction2, float gradient_scale) {
+  for (long i = 0; i < n; i++) {
+    float x = g[i] * gradient_scale;
+    m[i] = beta1 * m[i] + (1 - beta1) * x;
+    v[i] = beta2 * v[i] + (1 - beta2) * x * x;
+    p[i] -= rate * (decay * p[i] + m[i] / correction1 / (sqrtf(v[i] / correction2) + epsilon));
+  }
+}
