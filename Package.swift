@@ -55,18 +55,19 @@ let package = Package(
     module("LeakageMetrics", ["Diagnostics", "Audit"]),
     module("Fetching", ["Diagnostics", crypto]),
     module("Datasets", ["Diagnostics", "Fetching"]),
+    module("Tasks", ["Diagnostics"]),
     module("Reports", ["Diagnostics", "Audit"]),
     module(
       "AuditRunner",
       [
         "Diagnostics", "Kernels", "Checkpoints", "Tokenizers", "HDF5", "Llama", "SplitLearning", "Privacy", "Audit", "Attacks", "Defenses",
-        "PrivateText", "LeakageMetrics", "Fetching", "Datasets", "Reports",
+        "PrivateText", "LeakageMetrics", "Fetching", "Datasets", "Tasks", "Reports",
       ]),
     .executableTarget(
       name: "fedsea-audit",
       dependencies: [
         "Diagnostics", "Kernels", "Checkpoints", "Tokenizers", "Llama", "SplitLearning", "Audit", "Attacks", "Defenses", "PrivateText",
-        "LeakageMetrics", "Fetching", "Datasets", "Reports", "AuditRunner", arguments,
+        "LeakageMetrics", "Fetching", "Datasets", "Tasks", "Reports", "AuditRunner", arguments,
       ], path: "Sources/fedsea-audit", swiftSettings: settings),
     .executableTarget(
       name: "fedsea-bench",
@@ -93,6 +94,7 @@ let package = Package(
     tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics", "TestSupport"]),
     tests("Fetching", ["Diagnostics", "Fetching"]),
     tests("Datasets", ["Datasets", "Diagnostics", "Fetching"]),
+    tests("Tasks", ["Tasks", "Diagnostics"]),
     tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning", "TestSupport"]),
     tests(
       "AuditRunner",

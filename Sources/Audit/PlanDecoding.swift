@@ -40,7 +40,7 @@ extension AuditPlan {
     if !cell { _ = try cells() }
   }
 
-  private static func suiteName(_ value: PlanValue) throws -> String {
+  static func suiteName(_ value: PlanValue) throws -> String {
     let name = try value.text(limit: 64)
     let allowed = name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) }
     guard allowed, name.first != "-" else {
@@ -85,7 +85,7 @@ extension AuditPlan {
     return names
   }
 
-  private static func seeds(_ value: PlanValue?) throws -> [Int] {
+  static func seeds(_ value: PlanValue?) throws -> [Int] {
     guard let value else { return [1] }
     if case .scalar = value.node.content { return [try value.integer(in: 0...largestSeed)] }
     let seeds = try value.list("integers").map { try $0.integer(in: 0...largestSeed) }

@@ -3,9 +3,9 @@ import Diagnostics
 import Foundation
 import SplitLearning
 
-extension AuditPlan {
-  /// Reads and checks a plan file. Throws `Fault` 66 when there is none, 65 with file and line for everything wrong in it.
-  package init(contentsOf path: String, known: KnownNames) throws {
+extension PlanText {
+  /// The text of a plan file. Throws `Fault` 66 when there is none, 65 when it cannot be a plan.
+  static func read(_ path: String) throws -> String {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw Fault(.missingInput, "there is no such plan", at: path, hint: "plans are in attacks/")
@@ -17,7 +17,14 @@ extension AuditPlan {
     }
     guard let data = FileManager.default.contents(atPath: path) else { throw Fault(.missingInput, "the plan cannot be read", at: path) }
     guard let text = String(validating: data, as: UTF8.self) else { throw Fault(.invalidData, "the plan is not valid UTF-8", at: path) }
-    try self.init(yaml: text, origin: path, known: known)
+    return text
+  }
+}
+
+extension AuditPlan {
+  /// Reads and checks a plan file. Throws `Fault` 66 when there is none, 65 with file and line for everything wrong in it.
+  package init(contentsOf path: String, known: KnownNames) throws {
+    try self.init(yaml: PlanText.read(path), origin: path, known: known)
   }
 
   /// Decodes and checks YAML text; `origin` stands in front of the line in messages.
@@ -47,7 +54,7 @@ extension AuditPlan {
   }
 
   /// Takes `key`, and with a unit of noise every other unit, out of every grid.
-  private static func unsweeping(_ key: String, in tree: PlanNode) -> PlanNode {
+  static func unsweeping(_ key: String, in tree: PlanNode) -> PlanNode {
     guard key != "sweep", let sweep = tree.value(at: ["sweep"]) else { return tree }
     let units = PlanKeys.noiseUnits.map { "defense.\($0)" }
     let isGone: (String) -> Bool = { swept in

@@ -7,7 +7,8 @@ extension Compute {
   ///   - labels: one a row, 0..<V; traps outside, callers check them at the border.
   /// - Returns: nats, one a row.
   package func crossEntropy(_ logits: inout Matrix, labels: [Int32], scale: Float) -> [Float] {
-    precondition(labels.count == logits.rows && labels.allSatisfy { $0 >= 0 && $0 < logits.columns }, "labels outside 0..<\(logits.columns)")
+    let vocabulary = logits.columns
+    precondition(labels.count == logits.rows && labels.allSatisfy { $0 >= 0 && $0 < vocabulary }, "labels outside 0..<\(vocabulary)")
     let (rows, columns) = (logits.rows, logits.columns)
     return .filled(rows) { losses in
       logits.values.withUnsafeMutableBufferPointer {

@@ -27,11 +27,6 @@ package struct Matrix: Sendable, Equatable {
     set { values[r * columns + c] = newValue }
   }
 
-  /// A copy with rows and columns exchanged.
-  package var transposed: Matrix {
-    Matrix(rows: columns, columns: rows, values: (0..<columns).flatMap { c in (0..<rows).map { values[$0 * columns + c] } })
-  }
-
   /// A copy of the rows in `range`.
   package func slice(_ range: Range<Int>) -> Matrix {
     Matrix(rows: range.count, columns: columns, values: Array(values[range.lowerBound * columns..<range.upperBound * columns]))

@@ -3,7 +3,8 @@ import CKernels
 extension Compute {
   /// C ← α · op(A) · op(B) + β · C, op being the matrix or its transpose: the small products of low-rank adapters and of gradients.
   package func product(
-    _ a: Matrix, _ b: Matrix, transposeA ta: Bool = false, transposeB tb: Bool = false, alpha: Float = 1, beta: Float = 0, into c: inout Matrix
+    _ a: Matrix, _ b: Matrix, transposeA ta: Bool = false, transposeB tb: Bool = false, alpha: Float = 1, beta: Float = 0,
+    into c: inout Matrix
   ) {
     let (m, k) = ta ? (a.columns, a.rows) : (a.rows, a.columns)
     let (kb, n) = tb ? (b.columns, b.rows) : (b.rows, b.columns)

@@ -70,6 +70,30 @@ package final class TrainingClient {
     return loss
   }
 
+  /// Natural logarithms of P(next | text so far) for whole texts through the split, protected as in training: for every text, the value of each
+  /// option after its last token, `options[i]` being the token ids asked for after text i.
+  package func nextTokenScores(_ texts: [[Int32]], options: [[Int32]]) throws -> [[Float]] {
+    try check(texts.map { TrainingSequence(tokens: $0, labels: $0) } + options.map { TrainingSequence(tokens: $0, labels: $0) })
+    let batch = PackedBatch(lengths: texts.map(\.count))
+    let last = try through(texts, batch)
+    let ends = Matrix(rows: texts.count, columns: last.columns, values: batch.offsets.dropFirst().flatMap { last[row: $0 - 1] })
+    let logits = head.logits(ends)
+    let normalisers = head.compute.logSumExp(logits)
+    return options.enumerated().map { i, ids in ids.map { logits[i, Int($0)] - normalisers[i] } }
+  }
+
+  /// States after the last block.
+  private func through(_ texts: [[Int32]], _ batch: PackedBatch) throws -> Matrix {
+    let ids = texts.indices.map { sent + UInt64($0) }
+    sent += UInt64(texts.count)
+    let rows = zip(ids, texts).flatMap { id, text in text.map { _ in id } }
+    let clean = input.forward(embedding.gather(texts.flatMap { $0 }), batch).output
+    let states = protector.protect(clean, sequences: rows, positions: batch.positions)
+    let answer = try transport.forward(SmashedData(sequences: ids, lengths: texts.map(\.count), states: states))
+    try answer.expect(rows: states.rows, columns: states.columns)
+    return output.forward(answer.states, batch).output
+  }
+
   /// Ends a step on both sides.
   package func update(rate: Float) throws {
     _ = inputOptimizer.update(&input.adapters, gradients: inputGradients, rate: rate)

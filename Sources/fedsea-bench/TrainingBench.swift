@@ -10,7 +10,8 @@ enum TrainingBench {
     let checkpoint = try Checkpoint.open(at: path)
     for precision in [Precision.f32, .bf16] {
       let name = "lora training 4x128 r8"
-      guard meter.isWanted(name, "fedsea-audit \(precision.rawValue)") || meter.isWanted(name + ", split", "fedsea-audit \(precision.rawValue)")
+      guard
+        meter.isWanted(name, "fedsea-audit \(precision.rawValue)") || meter.isWanted(name + ", split", "fedsea-audit \(precision.rawValue)")
       else { continue }
       let model = try LlamaModel(checkpoint, precision: precision, compute: compute)
       let random = CounterRandom(seed: 0, stream: "bench/training")

@@ -1,0 +1,151 @@
+import Crypto
+import Diagnostics
+import Foundation
+package import Llama
+import SplitLearning
+
+/// What `train` runs: a task, a split, adapters, noise, and how long; see attacks/README.md for every key.
+package struct TrainingPlan: Sendable {
+  package var name: String
+  package var version: Int
+  package var description: String
+  package var model: ModelPlan
+  package var precision: Precision
+  package var task: TaskPlan
+  package var adapters: AdapterSettings
+  package var learningRate: Double
+  package var schedule: LearningRateSchedule.Shape
+  package var warmup: Int
+  package var weightDecay: Double
+  package var clip: Double
+  package var steps: Int
+  package var batch: Int
+  package var defense: DefensePlan
+  package var seeds: [Int]
+  package var sweep: [SweepGrid]
+
+  /// The examples: the folder of an official SuperGLUE task (train.jsonl, val.jsonl), or a file of rated sentences.
+  package struct TaskPlan: Sendable, Hashable {
+    package var name: String
+    package var path: String
+    /// At most this many examples; nil for all.
+    package var train: Int?
+    package var validation: Int?
+  }
+
+  private let tree: PlanNode
+  private let known: KnownNames
+  private let origin: String
+
+  private static let keys = [
+    "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "defense", "seeds", "sweep",
+  ]
+
+  /// Reads and checks a plan file, with `key=value` assignments over it (`--set`). Throws `Fault` 66 when there is no file, 65 with file and line
+  /// for everything wrong in it.
+  /// - Parameter tasks: names of tasks.
+  package init(contentsOf path: String, set: [String] = [], known: KnownNames, tasks: [String]) throws {
+    var tree = try PlanText.parse(PlanText.read(path), origin: path)
+    for assignment in set {
+      let place = "--set \(assignment.prefix(200))"
+      let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[0].isEmpty else { throw Fault(.usage, "an assignment reads key=value", at: place) }
+      tree = try AuditPlan.assigning(
+        PlanText.parse(parts[1].isEmpty ? "~" : parts[1], origin: place, showingLines: false), to: parts[0], in: tree)
+      tree = AuditPlan.unsweeping(parts[0], in: tree)
+    }
+    try self.init(tree: tree, known: known, tasks: tasks, origin: path, cell: false)
+  }
+
+  private init(tree: PlanNode, known: KnownNames, tasks: [String], origin: String, cell: Bool) throws {
+    let root = try PlanMap(tree, path: "", keys: Self.keys)
+    (self.tree, self.known, self.origin) = (tree, known, origin)
+    name = try AuditPlan.suiteName(root.required("train", hint: "the name of the suite, for example train: rte"))
+    version = try root.optional("version")?.integer(in: 1...1_000_000) ?? 1
+    description = try root.optional("description")?.text() ?? ""
+    model = try ModelPlan(root.required("model"), known: known)
+    precision =
+      try root.optional("precision").flatMap { Precision(rawValue: try $0.name("precision", among: ["f32", "bf16"])) } ?? .f32
+    task = try TaskPlan(root.required("task"), tasks: tasks)
+    adapters = try root.optional("adapters").map { try AdapterSettings($0) } ?? AdapterSettings()
+    let optimizer = try root.optional("optimizer").map {
+      try PlanMap($0.node, path: $0.path, keys: ["learning_rate", "schedule", "warmup", "weight_decay", "clip"])
+    }
+    learningRate = try optimizer?.optional("learning_rate")?.number(in: 0...10) ?? 1e-4
+    let shapes = LearningRateSchedule.Shape.allCases.map(\.rawValue)
+    schedule = try optimizer?.optional("schedule").flatMap { .init(rawValue: try $0.name("schedule", among: shapes)) } ?? .linear
+    warmup = try optimizer?.optional("warmup")?.integer(in: 0...1_000_000) ?? 0
+    weightDecay = try optimizer?.optional("weight_decay")?.number(in: 0...10) ?? 0.01
+    clip = try optimizer?.optional("clip")?.number(in: 1e-6...1e6) ?? 1
+    steps = try root.required("steps").integer(in: 1...10_000_000)
+    batch = try root.optional("batch")?.integer(in: 1...4096) ?? 4
+    sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
+    let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
+    defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
+    seeds = try AuditPlan.seeds(root.optional("seeds"))
+    if !cell { _ = try cells(tasks: tasks) }
+  }
+
+  /// One point of the sweep under one seed.
+  package struct Cell: Sendable {
+    /// `p1-q1-relative0.9-seed1`.
+    package var id: String
+    package var seed: Int
+    package var plan: TrainingPlan
+  }
+
+  /// Every cell, seeds fastest. Throws as decoding does when a cell is no valid plan.
+  package func cells(tasks: [String]) throws -> [Cell] {
+    var cells: [Cell] = []
+    for grid in sweep.isEmpty ? [SweepGrid(axes: [])] : sweep {
+      guard let points = grid.points, points <= SweepGrid.maximumCells else {
+        throw Fault(.invalidData, "the sweep has more than \(SweepGrid.maximumCells) points", at: origin)
+      }
+      for index in 0..<points {
+        var tree = self.tree.removing { $0 == "sweep" }
+        for (axis, node) in grid.point(index) { tree = try AuditPlan.assigning(node, to: axis.key, in: tree) }
+        let plan = try TrainingPlan(tree: tree, known: known, tasks: tasks, origin: origin, cell: true)
+        let points = plan.model.partition
+        for seed in seeds {
+          let id = "p\(points.input)-q\(points.output)-\(plan.defense.noise?.label ?? plan.defense.name)-seed\(seed)"
+          if !cells.contains(where: { $0.id == id }) { cells.append(Cell(id: id, seed: seed, plan: plan)) }
+        }
+      }
+    }
+    return cells
+  }
+
+  /// SHA-256 of the plan as written, with its assignments: names the run.
+  package var sha256: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(tree.setting) else { preconditionFailure("a plan holds only finite numbers") }
+    return SHA256.hash(data: data).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The plan as it was written, for the record.
+  package var written: SettingValue { tree.setting }
+}
+
+extension TrainingPlan.TaskPlan {
+  fileprivate init(_ value: PlanValue, tasks: [String]) throws {
+    let map = try PlanMap(value.node, path: value.path, keys: ["name", "path", "train", "validation"])
+    name = try map.required("name", hint: "known: \(tasks.joined(separator: ", "))").name("task", among: tasks)
+    path = try map.required("path", hint: "the folder of the task's official files").text()
+    train = try map.optional("train")?.integer(in: 1...10_000_000)
+    validation = try map.optional("validation")?.integer(in: 1...10_000_000)
+  }
+}
+
+extension AdapterSettings {
+  fileprivate init(_ value: PlanValue) throws {
+    let map = try PlanMap(value.node, path: value.path, keys: ["rank", "alpha", "targets"])
+    self.init()
+    rank = try map.optional("rank")?.integer(in: 1...1024) ?? rank
+    alpha = Float(try map.optional("alpha")?.number(in: 1e-3...1e4) ?? Double(2 * rank))
+    let names = AdapterTarget.allCases.map(\.rawValue)
+    if let list = map.optional("targets") {
+      targets = try list.list("matrices").compactMap { AdapterTarget(rawValue: try $0.name("matrix", among: names)) }
+    }
+  }
+}

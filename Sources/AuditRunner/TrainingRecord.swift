@@ -1,0 +1,39 @@
+package import Audit
+import Foundation
+
+/// What `train` found: training.json, one entry a cell. Numbers are of the run itself; nothing is interpolated.
+package struct TrainingRecord: Codable, Sendable {
+  package var schemaVersion = 1
+  package var runID: String
+  package var commit: String
+  package var host: String
+  package var checkpoint: String
+  package var plan: SettingValue
+  package var cells: [Cell] = []
+
+  package init(runID: String, commit: String, host: String, checkpoint: String, plan: SettingValue) {
+    (self.runID, self.commit, self.host, self.checkpoint, self.plan) = (runID, commit, host, checkpoint, plan)
+  }
+
+  package struct Cell: Codable, Sendable {
+    package var id: String
+    package var partitionInput: Int
+    package var partitionOutput: Int
+    package var seed: Int
+    package var defense: [String: SettingValue]
+    /// Metric → value before training and after, on `validationExamples` examples, noise included.
+    package var before: [String: Double]
+    package var after: [String: Double]
+    /// 95 % Clopper–Pearson of the accuracy after training.
+    package var accuracyInterval: [Double]
+    package var trainingExamples: Int
+    package var validationExamples: Int
+    /// Loss of every step, nats per answer token.
+    package var losses: [Double]
+    package var seconds: Double
+    package var tokensPerSecond: Double
+    package var bytesPerToken: Double
+    /// What FedSEA's padded fp16 layout would have sent for the same batches.
+    package var paddedHalfBytesPerToken: Double
+  }
+}

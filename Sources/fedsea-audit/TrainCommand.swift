@@ -1,0 +1,108 @@
+import ArgumentParser
+import Audit
+import AuditRunner
+import Diagnostics
+import Foundation
+import Llama
+import Reports
+
+/// `train PLAN`: fine-tunes through the split, cell by cell, and tells the accuracy.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Fine-tunes adapters through the split and measures the task's accuracy.",
+    discussion: """
+      Writes training.json and the adapters of each cell, in PEFT's format. A run that was stopped goes on with the same command, at the first \
+      cell that is not finished.
+      """)
+
+  @Argument(help: "The training plan, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var plan: String
+
+  @Option(help: ArgumentHelp("Override a value of the plan, for example steps=50 or task.path=FOLDER.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Option(help: ArgumentHelp("Folder for the run; by default notebooks-data/<name>/<hash of the plan>.", valueName: "folder"))
+  var output: String?
+
+  @Option(help: "text prints a table, json prints the record.")
+  var format: OutputFormat = .text
+
+  @OptionGroup var workspace: WorkspaceOptions
+
+  func run() throws {
+    let plan = try TrainingPlan(contentsOf: plan, set: set, known: Catalogs.names(in: workspace.store), tasks: TaskData.names)
+    let cells = try plan.cells(tasks: TaskData.names)
+    let runID = String(plan.sha256.prefix(12))
+    let directory = URL(filePath: output ?? "\(workspace.root)/notebooks-data/\(plan.name)/\(runID)")
+    do { try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true) } catch {
+      throw Fault(
+        .cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: directory.path, hint: "choose another with --output")
+    }
+    Terminal.say("task           \(plan.task.name) from \(plan.task.path)")
+    Terminal.say("split          \(cells.count) cells of \(plan.steps) steps × \(plan.batch) texts, \(plan.precision.rawValue)")
+    Terminal.say("output         \(directory.path)\n")
+    var record =
+      try earlier(directory, runID)
+      ?? TrainingRecord(
+        runID: runID, commit: Provenance.commit(root: URL(filePath: workspace.root)), host: Provenance.host(workspace.compute).cpu,
+        checkpoint: plan.model.checkpoint, plan: plan.written)
+
+    let interruption = Interruption()
+    let line = ProgressLine()
+    defer { line.clear() }
+    let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, precision: plan.precision, compute: workspace.compute)
+    for (number, cell) in cells.enumerated() where !record.cells.contains(where: { $0.id == cell.id }) {
+      let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
+      let runner = try TrainingRunner(cell, loaded: loaded, data: data)
+      let result = try runner.run(id: cell.id) { fraction, step, loss in
+        try interruption.check()
+        let done = (Double(number) + fraction) / Double(cells.count)
+        line.show("cell \(number + 1) of \(cells.count): \(cell.id), step \(step), loss \(String(format: "%.3f", loss))", fraction: done)
+      }
+      try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
+      record.cells.append(result)
+      try AtomicFile.write(try encoded(record), to: directory.appending(path: "training.json"))
+    }
+    line.clear()
+    switch format {
+    case .json: try Output.write(String(decoding: encoded(record), as: UTF8.self) + "\n")
+    case .text: try Output.write(table(record))
+    }
+  }
+
+  private func encoded(_ record: TrainingRecord) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return try encoder.encode(record)
+  }
+
+  /// The record of an earlier, unfinished run of the same plan.
+  private func earlier(_ directory: URL, _ runID: String) throws -> TrainingRecord? {
+    let file = directory.appending(path: "training.json")
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    guard let record = try? decoder.decode(TrainingRecord.self, from: AtomicFile.read(file, limit: 1 << 28)), record.runID == runID else {
+      throw Fault(.invalidData, "the file is no record of this plan", at: file.path, hint: "choose another folder with --output")
+    }
+    return record
+  }
+
+  private func table(_ record: TrainingRecord) -> String {
+    func percent(_ x: Double) -> String { String(format: "%5.1f %%", 100 * x) }
+    var lines = [
+      "cell                              before    after            95 %        n   loss first → last   tokens/s   bytes/token (padded fp16)"
+    ]
+    for cell in record.cells {
+      let name = cell.id.padding(toLength: 32, withPad: " ", startingAt: 0)
+      let (first, last) = (cell.losses.first ?? 0, cell.losses.suffix(10).reduce(0, +) / Double(max(1, min(10, cell.losses.count))))
+      lines.append(
+        "\(name) \(percent(cell.before["accuracy"] ?? 0))  \(percent(cell.after["accuracy"] ?? 0))  "
+          + "[\(percent(cell.accuracyInterval[0])), \(percent(cell.accuracyInterval[1]))] \(cell.validationExamples)   "
+          + String(format: "%.3f → %.3f", first, last) + String(format: "   %.0f", cell.tokensPerSecond)
+          + String(format: "   %.0f (%.0f)", cell.bytesPerToken, cell.paddedHalfBytesPerToken))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
