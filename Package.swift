@@ -79,11 +79,11 @@ let package = Package(
     tests("Checkpoints", ["Checkpoints", "Diagnostics", "TestSupport"]),
     tests("Tokenizers", ["Tokenizers", "Checkpoints", "Diagnostics", "TestSupport"]),
     tests("HDF5", ["CHDF5", "Diagnostics", "HDF5", "TestSupport"]),
-    tests("Llama", ["Llama", "Kernels", "Checkpoints", "TestSupport"]),
+    tests("Llama", ["Llama", "Kernels", "Checkpoints", "Diagnostics", "TestSupport"]),
     tests("SplitLearning", ["SplitLearning", "Llama", "Kernels", "Checkpoints", "Diagnostics", "TestSupport"]),
     tests("Privacy", ["Privacy", "Diagnostics", "TestSupport"]),
     tests("AuditFiles", ["Audit", "Diagnostics", "HDF5", "Kernels", "SplitLearning", "TestSupport"]),
-    tests("Plan", ["Audit", "Diagnostics", "SplitLearning"]),
+    tests("Plan", ["Audit", "Diagnostics", "Llama", "SplitLearning", "TestSupport"]),
     tests(
       "Attacks",
       [

@@ -16,8 +16,8 @@ struct FedseaAudit: ParsableCommand {
       """,
     version: "fedsea-audit \(Version.current)",
     subcommands: [
-      RunCommand.self, TrainCommand.self, ValidateCommand.self, ListCommand.self, FetchCommand.self, TokenizeCommand.self, GenerateCommand.self,
-      DumpCommand.self, AttackCommand.self, ScoreCommand.self, ReportCommand.self, DoctorCommand.self,
+      RunCommand.self, TrainCommand.self, ValidateCommand.self, ListCommand.self, FetchCommand.self, TokenizeCommand.self,
+      GenerateCommand.self, DumpCommand.self, AttackCommand.self, ScoreCommand.self, ReportCommand.self, DoctorCommand.self,
     ])
 }
 

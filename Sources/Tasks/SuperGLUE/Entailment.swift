@@ -2,7 +2,7 @@
 private func entailmentPrompt(_ premise: String, _ hypothesis: String, answers: String) -> String {
   Verbaliser.prompt(
     "Premise: \(Verbaliser.trimmed(premise))", "Hypothesis: \(Verbaliser.ending(hypothesis, with: "."))",
-    "Question: Is the hypothesis entailed by the premise? \(answers)?")
+    "Question: Is the hypothesis entailed by the premise, \(answers)?")
 }
 
 /// CommitmentBank (de Marneffe et al. 2019): entailment, contradiction or neither.

@@ -1,0 +1,63 @@
+import Audit
+import Diagnostics
+import Foundation
+import Llama
+import TestSupport
+import Testing
+
+@Suite struct TrainingPlanTests {
+  private let known = KnownNames(
+    checkpoints: ["tiny"], datasets: [:], defenses: ["none": KnownMethod(), "gaussian": KnownMethod(takesNoise: true)], attacks: [:],
+    metrics: [])
+  private let text = """
+    train: demo
+    model: {checkpoint: tiny, partition: {input: 1, output: 1}}
+    task: {name: rte, path: data, train: 10}
+    adapters: {rank: 4, targets: [q_proj, down_proj]}
+    optimizer: {learning_rate: 1.0e-3, schedule: cosine}
+    steps: 5
+    defense: {name: gaussian}
+    seeds: [1, 2]
+    sweep:
+      model.partition.input: [1, 2]
+      defense.relative: [0, 0.9]
+    """
+
+  private func plan(_ text: String, set: [String] = []) throws -> TrainingPlan {
+    let scratch = try Scratch()
+    let path = scratch.file("plan.yaml")
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return try TrainingPlan(contentsOf: path, set: set, known: known, tasks: ["rte", "cb"])
+  }
+
+  @Test func readsEveryKeyAndSweeps() throws {
+    let plan = try plan(text)
+    #expect(plan.adapters == AdapterSettings(targets: [.query, .down], rank: 4, alpha: 8))
+    #expect(plan.schedule == .cosine && plan.learningRate == 1e-3 && plan.clip == 1 && plan.batch == 4 && plan.precision == .f32)
+    let cells = try plan.cells(tasks: ["rte", "cb"])
+    #expect(cells.count == 8)
+    #expect(cells.first?.id == "p1-q1-relative0-seed1" && cells.last?.id == "p2-q1-relative0.9-seed2")
+  }
+
+  @Test func flagsBeatTheFile() throws {
+    let changed = try plan(text, set: ["steps=7", "defense.relative=2.3", "seeds=3"])
+    #expect(changed.steps == 7)
+    #expect(try changed.cells(tasks: ["rte", "cb"]).map(\.id) == ["p1-q1-relative2.3-seed3", "p2-q1-relative2.3-seed3"])
+    #expect(try plan(text).sha256 != changed.sha256)
+    #expect(try plan(text).sha256 == plan(text).sha256)
+  }
+
+  @Test(arguments: [
+    ("steps: 5", "steps: 0", "steps"), ("name: rte", "name: rtee", "did you mean \"rte\""), ("rank: 4", "rnk: 4", "unknown key \"rnk\""),
+    ("q_proj", "q_prj", "q_proj"), ("schedule: cosine", "schedule: cosin", "cosine"), ("checkpoint: tiny", "checkpoint: tinny", "tiny"),
+    ("train: demo", "train: ../x", "names a folder"), ("path: data, ", "", "task.path"),
+  ]) func mistakesAreNamedWithTheirLine(old: String, new: String, words: String) throws {
+    do {
+      _ = try plan(text.replacingOccurrences(of: old, with: new))
+      Issue.record("nothing was thrown for \(new)")
+    } catch let fault as Fault {
+      #expect(fault.code == .invalidData && fault.description.contains(words), "\(fault)")
+      #expect(fault.description.contains("plan.yaml:"), "\(fault)")
+    }
+  }
+}
