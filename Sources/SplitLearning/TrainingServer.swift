@@ -50,4 +50,7 @@ package final class TrainingServer: TrainingTransport {
     _ = optimizer.update(&trainable.adapters, gradients: gradients, rate: rate)
     gradients = trainable.zeroGradients
   }
+
+  /// Takes over adapters, for example the average over all copies; the optimizer's state stays.
+  func adopt(_ adapters: [BlockAdapters]) { trainable.adapters = adapters }
 }

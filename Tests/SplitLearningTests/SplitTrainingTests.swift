@@ -95,4 +95,66 @@ import Testing
     #expect(throws: Fault.self) { try server.forward(SmashedData(sequences: [1], lengths: [1], states: nan)) }
     #expect(throws: Fault.self) { try server.update(rate: .nan) }
   }
+
+  private func federation(_ model: LlamaModel, _ mode: Federation.Mode, clients count: Int)
+    -> (Federation, [TrainingClient], [TrainingServer])
+  {
+    let blocks = model.configuration.blocks
+    func part(_ range: Range<Int>) -> TrainableStack { TrainableStack(model.stack[range], settings, seed: 9) }
+    var copies = 1
+    if case .serverHierarchical = mode { copies = count }
+    let servers = (0..<copies).map { _ in
+      let middle = part(1..<blocks - 1)
+      return TrainingServer(middle, optimizer: AdapterOptimizer(middle.adapters, clip: nil), width: model.configuration.hiddenSize)
+    }
+    let clients = (0..<count).map { i in
+      TrainingClient(
+        input: part(0..<1), output: part(blocks - 1..<blocks), embedding: model.embedding, head: model.head, rule: AdamW(), clip: nil,
+        transport: servers[min(i, copies - 1)], number: i)
+    }
+    return (Federation(mode, clients: clients, servers: servers), clients, servers)
+  }
+
+  /// Client-batch over three clients updates the server as one client does that accumulates the three batches.
+  @Test func clientBatchEqualsAccumulation() throws {
+    let model = try model()
+    let batches = (0..<3).map { texts(model, seed: UInt64(10 + $0)) }
+    let labels = batches.flatMap { $0 }.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } }
+    let (together, _, servers) = federation(model, .clientBatch, clients: 3)
+    let losses = try together.step(batches, rate: 1e-2)
+    let (one, alone) = parties(model, 1, 1)
+    let sum = try batches.reduce(0) { try $0 + one.accumulate($1, divisor: labels) }
+    try one.update(rate: 1e-2)
+    let weighted = zip(losses, batches).reduce(0.0) { total, pair in
+      total + pair.0 * Double(pair.1.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } })
+    }
+    #expect(abs(weighted / Double(labels) - sum) < 1e-5)
+    for (a, b) in zip(servers[0].trainable.adapters, alone.trainable.adapters) {
+      for target in a.targets {
+        // Adam's first step is the sign of the gradient: compare where it is not almost zero.
+        let pairs = zip(a.pairs[target]!.b.values, b.pairs[target]!.b.values)
+        #expect(pairs.count { abs($0 - $1) > 1e-4 } <= a.pairs[target]!.b.values.count / 50)
+      }
+    }
+    #expect(together.sequentialServerSteps == 1)
+  }
+
+  /// With equal data all copies stay equal, and averaging changes nothing; with different data it makes them equal again.
+  @Test func hierarchicalServersAverage() throws {
+    let model = try model()
+    let (federation, clients, servers) = federation(model, .serverHierarchical(localSteps: 2), clients: 3)
+    let batches = (0..<3).map { texts(model, seed: UInt64(20 + $0)) }
+    _ = try federation.step(batches, rate: 1e-2)
+    #expect(servers[0].trainable.adapters != servers[1].trainable.adapters)
+    _ = try federation.step(batches, rate: 1e-2)
+    #expect(servers[0].trainable.adapters == servers[1].trainable.adapters)
+    #expect(clients[0].input.adapters == clients[2].input.adapters && clients[0].output.adapters == clients[2].output.adapters)
+    #expect(federation.sequentialServerSteps == 2)
+
+    let (same, _, copies) = self.federation(model, .serverHierarchical(localSteps: 1), clients: 2)
+    _ = try same.step([batches[0], batches[0]], rate: 1e-2)
+    let (single, _, lone) = self.federation(model, .sequential, clients: 1)
+    _ = try single.step([batches[0]], rate: 1e-2)
+    #expect(copies[0].trainable.adapters == lone[0].trainable.adapters)
+  }
 }
