@@ -21,6 +21,7 @@ package struct TrainingPlan: Sendable {
   package var steps: Int
   package var batch: Int
   package var defense: DefensePlan
+  package var federation: FederationPlan
   package var seeds: [Int]
   package var sweep: [SweepGrid]
 
@@ -33,12 +34,30 @@ package struct TrainingPlan: Sendable {
     package var validation: Int?
   }
 
+  /// How many clients train together, how, and how unequal their data are.
+  package struct FederationPlan: Sendable, Hashable {
+    /// sequential, client-batch or server-hierarchical.
+    package var mode = "sequential"
+    package var clients = 1
+    /// Steps between two averages in server-hierarchical mode.
+    package var localSteps = 1
+    /// Concentration of the Dirichlet law by which labels are dealt to clients; nil deals examples in turn.
+    package var alpha: Double?
+
+    package init(mode: String = "sequential", clients: Int = 1, localSteps: Int = 1, alpha: Double? = nil) {
+      (self.mode, self.clients, self.localSteps, self.alpha) = (mode, clients, localSteps, alpha)
+    }
+
+    package static let modes = ["sequential", "client-batch", "server-hierarchical"]
+  }
+
   private let tree: PlanNode
   private let known: KnownNames
   private let origin: String
 
   private static let keys = [
-    "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "defense", "seeds", "sweep",
+    "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "defense", "federation",
+    "seeds", "sweep",
   ]
 
   /// Reads and checks a plan file, with `key=value` assignments over it (`--set`). Throws `Fault` 66 when there is no file, 65 with file and line
@@ -82,6 +101,7 @@ package struct TrainingPlan: Sendable {
     sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
     defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
+    federation = try root.optional("federation").map { try FederationPlan($0) } ?? FederationPlan()
     seeds = try AuditPlan.seeds(root.optional("seeds"))
     if !cell { _ = try cells(tasks: tasks) }
   }
@@ -134,6 +154,17 @@ extension TrainingPlan.TaskPlan {
     path = try map.required("path", hint: "the folder of the task's official files").text()
     train = try map.optional("train")?.integer(in: 1...10_000_000)
     validation = try map.optional("validation")?.integer(in: 1...10_000_000)
+  }
+}
+
+extension TrainingPlan.FederationPlan {
+  fileprivate init(_ value: PlanValue) throws {
+    let map = try PlanMap(value.node, path: value.path, keys: ["mode", "clients", "local_steps", "alpha"])
+    self.init()
+    mode = try map.optional("mode")?.name("mode", among: Self.modes) ?? mode
+    clients = try map.required("clients").integer(in: 1...64)
+    localSteps = try map.optional("local_steps")?.integer(in: 1...1_000_000) ?? localSteps
+    alpha = try map.optional("alpha")?.number(in: 1e-3...1e6)
   }
 }
 

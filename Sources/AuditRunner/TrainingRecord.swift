@@ -35,5 +35,9 @@ package struct TrainingRecord: Codable, Sendable {
     package var bytesPerToken: Double
     /// What FedSEA's padded fp16 layout would have sent for the same batches.
     package var paddedHalfBytesPerToken: Double
+    package var clients: Int
+    package var mode: String
+    /// Passes through the middle blocks that had to wait for one another.
+    package var sequentialServerSteps: Int
   }
 }

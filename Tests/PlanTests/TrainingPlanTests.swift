@@ -17,6 +17,7 @@ import Testing
     optimizer: {learning_rate: 1.0e-3, schedule: cosine}
     steps: 5
     defense: {name: gaussian}
+    federation: {clients: 3, mode: server-hierarchical, local_steps: 4, alpha: 0.5}
     seeds: [1, 2]
     sweep:
       model.partition.input: [1, 2]
@@ -34,6 +35,7 @@ import Testing
     let plan = try plan(text)
     #expect(plan.adapters == AdapterSettings(targets: [.query, .down], rank: 4, alpha: 8))
     #expect(plan.schedule == .cosine && plan.learningRate == 1e-3 && plan.clip == 1 && plan.batch == 4 && plan.precision == .f32)
+    #expect(plan.federation == .init(mode: "server-hierarchical", clients: 3, localSteps: 4, alpha: 0.5))
     let cells = try plan.cells(tasks: ["rte", "cb"])
     #expect(cells.count == 8)
     #expect(cells.first?.id == "p1-q1-relative0-seed1" && cells.last?.id == "p2-q1-relative0.9-seed2")
