@@ -9,7 +9,7 @@ enum TrainingBench {
   static func run(_ meter: Meter, _ compute: Compute, _ path: String) throws {
     let checkpoint = try Checkpoint.open(at: path)
     for precision in [Precision.f32, .bf16] {
-      let name = "lora training 4x128 r8"
+      let name = "LoRA step 4x128 r8 qkvo"
       guard
         meter.isWanted(name, "fedsea-audit \(precision.rawValue)") || meter.isWanted(name + ", split", "fedsea-audit \(precision.rawValue)")
       else { continue }

@@ -26,6 +26,8 @@ PAIRS = [
   ("decode 64 after 32", "fedsea-audit f32", "pytorch f32", None, None),
   ("decode 64 after 32", "fedsea-audit bf16", "pytorch bf16", None, None),
   ("decode 64 after 32", "fedsea-audit stored", "llama.cpp", None, 1.0),
+  ("LoRA step 4x128 r8 qkvo", "fedsea-audit f32", "pytorch f32", None, 2.8),
+  ("LoRA step 4x128 r8 qkvo", "fedsea-audit bf16", "pytorch bf16", None, 2.2),
   ("load and first token", "fedsea-audit stored", "llama.cpp", None, None),
   ("vocabulary matching p=1, 49152 candidates", "fedsea-audit", "pytorch f32", None, None),
 ]
