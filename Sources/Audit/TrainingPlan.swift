@@ -76,6 +76,12 @@ package struct TrainingPlan: Sendable {
     try self.init(tree: tree, known: known, tasks: tasks, origin: path, cell: false)
   }
 
+  /// Whether a plan file is one of these: it has the key `train`. False for what cannot be read as a map.
+  package static func describes(_ path: String) -> Bool {
+    guard let tree = try? PlanText.parse(PlanText.read(path), origin: path) else { return false }
+    return tree.value(at: ["train"]) != nil
+  }
+
   private init(tree: PlanNode, known: KnownNames, tasks: [String], origin: String, cell: Bool) throws {
     let root = try PlanMap(tree, path: "", keys: Self.keys)
     (self.tree, self.known, self.origin) = (tree, known, origin)

@@ -26,6 +26,10 @@ struct ValidateCommand: ParsableCommand {
     let known = try Catalogs.names(in: workspace.store)
     let verdicts = try files().map { path -> Verdict in
       do {
+        if TrainingPlan.describes(path) {
+          let plan = try TrainingPlan(contentsOf: path, known: known, tasks: TaskData.names)
+          return Verdict(plan: path, valid: true, cells: try plan.cells(tasks: TaskData.names).count)
+        }
         let plan = try AuditPlan(contentsOf: path, known: known)
         for attack in plan.attacks { _ = try AttackCatalog.make(attack.name, settings: attack.settings) }
         return Verdict(plan: path, valid: true, cells: try plan.cells().count)
@@ -51,7 +55,7 @@ struct ValidateCommand: ParsableCommand {
         throw Fault(.missingInput, "there is no such plan", at: path)
       }
       guard isFolder.boolValue else { return [path] }
-      return try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
+      return try FileManager.default.subpathsOfDirectory(atPath: path).filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
         .map { (path.hasSuffix("/") ? path : path + "/") + $0 }
     }
     guard !found.isEmpty else { throw Fault(.missingInput, "there is no plan in \(paths.joined(separator: ", "))") }
