@@ -177,7 +177,8 @@ import Testing
     }
     #expect(difference(compute.linear(x, packed).values, exact) < 1e-4)
 
-    let back = try #require(PackedMatrix(w, rows: n, columns: k, transposed: false, compute: compute))
+    let packedBack = PackedMatrix(w, rows: n, columns: k, transposed: false, compute: compute)
+    let back = try #require(packedBack)
     let y = Matrix(rows: rows, columns: n, values: normal(rows * n, 22))
     let product = (0..<rows * k).map { i in
       (0..<n).reduce(0.0) { $0 + Double(y.values[i / k * n + $1]) * Double(w[$1 * k + i % k]) }
@@ -186,7 +187,12 @@ import Testing
 
     guard Compute.hasBF16Products else { return }
     let narrow = BF16.narrowed(w, compute)
-    let half = try #require(PackedMatrix(bf16: narrow, rows: n, columns: k, compute: compute))
+    let packedNarrow = PackedMatrix(bf16: narrow, rows: n, columns: k, compute: compute)
+    // AVX-512 without bf16 instructions multiplies bf16 too, but has no packed layout for it.
+    guard let half = packedNarrow else {
+      #expect(Compute.instructionSet == "avx512_core")
+      return
+    }
     #expect(difference(compute.linear(x, half).values, exact) < 0.5)
     let (wide, wideX) = (BF16.widened(narrow), BF16.widened(BF16.narrowed(x.values, compute)))
     let rounded = (0..<rows * n).map { i in (0..<k).reduce(0.0) { $0 + Double(wideX[i / n * k + $1]) * Double(wide[i % n * k + $1]) } }
