@@ -53,6 +53,7 @@ int fs_processors(void) {
 }
 
 void fs_keep_freed_memory(void) {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  // glibc refuses thresholds over 32 MB and, once any is set, no longer raises its own: blocks over 128 KB would each be mapped and zeroed anew.
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, 2000000000);
 }
