@@ -114,10 +114,10 @@ def gradients(adapters, embeddings, loss):
   return dict(zip([f"grad_{name}" for name in adapters] + ["grad_embedding"], values))
 
 
-def train(adapters, loss_of):
+def train(adapters, loss_of, rate=ADAMW["lr"]):
   """Ten steps on the same batch; changes the adapters. Returns losses and gradient norms, both from before each step."""
   parameters = list(adapters.values())
-  optimizer = torch.optim.AdamW(parameters, **ADAMW)
+  optimizer = torch.optim.AdamW(parameters, **{**ADAMW, "lr": rate})
   losses, norms = [], []
   for _ in range(STEPS):
     optimizer.zero_grad()
