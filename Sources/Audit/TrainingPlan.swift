@@ -2,7 +2,7 @@ import Crypto
 import Diagnostics
 import Foundation
 package import Llama
-import SplitLearning
+package import SplitLearning
 
 /// What `train` runs: a task, a split, adapters, noise, and how long; see attacks/README.md for every key.
 package struct TrainingPlan: Sendable {
@@ -20,6 +20,16 @@ package struct TrainingPlan: Sendable {
   package var clip: Double
   package var steps: Int
   package var batch: Int
+  /// Parts of a batch whose gradients are added up before an update.
+  package var accumulate: Int
+  /// Recompute activations in the backward pass instead of keeping them.
+  package var checkpointing: Bool
+  /// Parts whose blocks are trained whole instead of by adapters.
+  package var full: Set<String>
+  /// Steps between two checkpoints of the run.
+  package var saveEvery: Int
+  package var gradientDefense: GradientDefensePlan?
+  package var repartition: [RepartitionPlan]
   package var defense: DefensePlan
   package var federation: FederationPlan
   package var seeds: [Int]
@@ -43,9 +53,13 @@ package struct TrainingPlan: Sendable {
     package var localSteps = 1
     /// Concentration of the Dirichlet law by which labels are dealt to clients; nil deals examples in turn.
     package var alpha: Double?
+    /// Each client's own partition points; nil when all have the plan's.
+    package var partitions: [PartitionPoints]?
 
-    package init(mode: String = "sequential", clients: Int = 1, localSteps: Int = 1, alpha: Double? = nil) {
-      (self.mode, self.clients, self.localSteps, self.alpha) = (mode, clients, localSteps, alpha)
+    package init(
+      mode: String = "sequential", clients: Int = 1, localSteps: Int = 1, alpha: Double? = nil, partitions: [PartitionPoints]? = nil
+    ) {
+      (self.mode, self.clients, self.localSteps, self.alpha, self.partitions) = (mode, clients, localSteps, alpha, partitions)
     }
 
     package static let modes = ["sequential", "client-batch", "server-hierarchical"]
@@ -56,8 +70,9 @@ package struct TrainingPlan: Sendable {
   private let origin: String
 
   private static let keys = [
-    "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "defense", "federation",
-    "seeds", "sweep",
+    "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "accumulate",
+    "checkpointing",
+    "full", "save_every", "defense", "gradient_defense", "repartition", "federation", "seeds", "sweep",
   ]
 
   /// Reads and checks a plan file, with `key=value` assignments over it (`--set`). Throws `Fault` 66 when there is no file, 65 with file and line
@@ -104,11 +119,20 @@ package struct TrainingPlan: Sendable {
     clip = try optimizer?.optional("clip")?.number(in: 1e-6...1e6) ?? 1
     steps = try root.required("steps").integer(in: 1...10_000_000)
     batch = try root.optional("batch")?.integer(in: 1...4096) ?? 4
+    accumulate = try root.optional("accumulate")?.integer(in: 1...4096) ?? 1
+    checkpointing = try root.optional("checkpointing").map { try $0.name("checkpointing", among: ["on", "off"]) == "on" } ?? false
+    full = Set(try root.optional("full")?.list("parts").map { try $0.name("part", among: ["input", "output"]) } ?? [])
+    saveEvery = try root.optional("save_every")?.integer(in: 1...10_000_000) ?? 50
+    gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
+    repartition = try root.optional("repartition")?.list("partitions").map { try RepartitionPlan($0) } ?? []
     sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
     defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
     federation = try root.optional("federation").map { try FederationPlan($0) } ?? FederationPlan()
     seeds = try AuditPlan.seeds(root.optional("seeds"))
+    if !repartition.isEmpty, !full.isEmpty, let value = root.optional("repartition") {
+      throw value.fault("blocks that are trained whole cannot move", hint: "drop \"full\" or \"repartition\"")
+    }
     if !cell { _ = try cells(tasks: tasks) }
   }
 
@@ -160,29 +184,5 @@ extension TrainingPlan.TaskPlan {
     path = try map.required("path", hint: "the folder of the task's official files").text()
     train = try map.optional("train")?.integer(in: 1...10_000_000)
     validation = try map.optional("validation")?.integer(in: 1...10_000_000)
-  }
-}
-
-extension TrainingPlan.FederationPlan {
-  fileprivate init(_ value: PlanValue) throws {
-    let map = try PlanMap(value.node, path: value.path, keys: ["mode", "clients", "local_steps", "alpha"])
-    self.init()
-    mode = try map.optional("mode")?.name("mode", among: Self.modes) ?? mode
-    clients = try map.required("clients").integer(in: 1...64)
-    localSteps = try map.optional("local_steps")?.integer(in: 1...1_000_000) ?? localSteps
-    alpha = try map.optional("alpha")?.number(in: 1e-3...1e6)
-  }
-}
-
-extension AdapterSettings {
-  fileprivate init(_ value: PlanValue) throws {
-    let map = try PlanMap(value.node, path: value.path, keys: ["rank", "alpha", "targets"])
-    self.init()
-    rank = try map.optional("rank")?.integer(in: 1...1024) ?? rank
-    alpha = Float(try map.optional("alpha")?.number(in: 1e-3...1e4) ?? Double(2 * rank))
-    let names = AdapterTarget.allCases.map(\.rawValue)
-    if let list = map.optional("targets") {
-      targets = try list.list("matrices").compactMap { AdapterTarget(rawValue: try $0.name("matrix", among: names)) }
-    }
   }
 }

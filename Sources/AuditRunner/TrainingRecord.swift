@@ -1,5 +1,6 @@
 package import Audit
 import Foundation
+package import SplitLearning
 
 /// What `train` found: training.json, one entry a cell. Numbers are of the run itself; nothing is interpolated.
 package struct TrainingRecord: Codable, Sendable {
@@ -35,6 +36,16 @@ package struct TrainingRecord: Codable, Sendable {
     package var bytesPerToken: Double
     /// What FedSEA's padded fp16 layout would have sent for the same batches.
     package var paddedHalfBytesPerToken: Double
+    /// FL-GLM's: the same with a full attention mask.
+    package var maskedHalfBytesPerToken: Double?
+    /// Bytes of blocks that moved with the partition.
+    package var migrationBytes: Int?
+    /// Noise on ∂L/∂h_B and what it guarantees; nil without.
+    package var gradientDefense: [String: SettingValue]?
+    /// Norm of all gradients before clipping, every step; nil where each client has its own.
+    package var gradientNorms: [Double]?
+    /// Each client's partition points at the end.
+    package var partitions: [PartitionPoints]?
     package var clients: Int
     package var mode: String
     /// Passes through the middle blocks that had to wait for one another.

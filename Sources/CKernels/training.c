@@ -157,3 +157,48 @@ FS_CLONES void fs_adamw(long n, float *restrict p, const float *restrict g, floa
     p[i] -= rate * (decay * p[i] + m[i] / correction1 / (sqrtf(v[i] / correction2) + epsilon));
   }
 }
+
+typedef struct { int c; const float *x; const uint64_t *rows; uint64_t key; uint32_t threshold; float factor, *y; } fs_dropout_job;
+
+// A 32-bit hash with full avalanche (lowbias32 of Wellons' hash prospector).
+FS_INLINE uint32_t fs_mix(uint32_t h) {
+  h ^= h >> 16;
+  h *= 0x7feb352dU;
+  h ^= h >> 15;
+  h *= 0x846ca68bU;
+  return h ^ (h >> 16);
+}
+
+FS_CLONES static void fs_dropout_row(void *context, int r) {
+  const fs_dropout_job *j = context;
+  const float *restrict x = j->x + (long)r * j->c;
+  float *restrict y = j->y + (long)r * j->c;
+  uint64_t row = j->rows[r];
+  uint32_t low = fs_mix((uint32_t)row ^ (uint32_t)j->key), high = fs_mix((uint32_t)(row >> 32) ^ (uint32_t)(j->key >> 32) ^ low);
+  for (int i = 0; i < j->c; i++) {
+    uint32_t h = fs_mix(fs_mix((uint32_t)i + low) ^ high);
+    y[i] = h < j->threshold ? 0.0f : x[i] * j->factor;
+  }
+}
+
+void fs_dropout(int b, int c, const float *x, const uint64_t *rows, uint64_t key, uint32_t threshold, float factor, float *y, int threads) {
+  fs_dropout_job job = {c, x, rows, key, threshold, factor, y};
+  fs_parallel(b, threads, fs_dropout_row, &job);
+}
+
+typedef struct { int b, c; const float *x, *dy; float epsilon, *dw; } fs_norm_weight_job;
+
+FS_CLONES static void fs_norm_weight_task(void *context, int task) {
+  const fs_norm_weight_job *j = context;
+  int first = task * 64, last = first + 64 < j->c ? first + 64 : j->c;
+  for (int r = 0; r < j->b; r++) {
+    const float *x = j->x + (long)r * j->c, *dy = j->dy + (long)r * j->c;
+    float inverse = 1.0f / sqrtf(fs_dot(x, x, j->c) / (float)j->c + j->epsilon);
+    for (int i = first; i < last; i++) j->dw[i] += dy[i] * x[i] * inverse;
+  }
+}
+
+void fs_rms_norm_weight_backward(int b, int c, const float *x, float epsilon, const float *dy, float *dw, int threads) {
+  fs_norm_weight_job job = {b, c, x, dy, epsilon, dw};
+  fs_parallel((c + 63) / 64, threads, fs_norm_weight_task, &job);
+}

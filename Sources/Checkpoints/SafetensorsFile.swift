@@ -54,6 +54,18 @@ package struct SafetensorsFile: Sendable {
     self.bytes = bytes
   }
 
+  /// The values of the F32 tensor `name`. Throws `Fault(.invalidData)` unless it is there, has this shape and is finite.
+  package func floats(_ name: String, shape: [Int]) throws -> [Float] {
+    guard let info = tensors[name], info.type == .f32, info.shape == shape else {
+      throw Fault(.invalidData, "tensor \"\(name)\" is missing or is not F32 \(shape)", at: path)
+    }
+    let values = bytes(of: info).withUnsafeBytes { raw in
+      (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+    }
+    guard values.allSatisfy(\.isFinite) else { throw Fault(.invalidData, "tensor \"\(name)\" holds NaN or infinite values", at: path) }
+    return values
+  }
+
   /// The stored bytes of the tensor `info`, which must be of this file.
   package func bytes(of info: SafetensorsInfo) -> MappedBytes { bytes.slice(info.range) }
 

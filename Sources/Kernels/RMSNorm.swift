@@ -20,4 +20,10 @@ extension Compute {
       if let base = target.baseAddress { fs_rms_norm_backward(rows, columns, x.values, weight, epsilon, dy.values, base, Int32(threads)) }
     }
   }
+
+  /// dw ← dw + gradient of `rmsNorm` with respect to its weight [C]. x, dy [B, C].
+  package func rmsNormWeightBackward(_ x: Matrix, epsilon: Float, dy: Matrix, into dw: inout [Float]) {
+    precondition(dy.rows == x.rows && dy.columns == x.columns && dw.count == x.columns, "shapes differ")
+    fs_rms_norm_weight_backward(Int32(x.rows), Int32(x.columns), x.values, epsilon, dy.values, &dw, Int32(threads))
+  }
 }

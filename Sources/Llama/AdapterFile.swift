@@ -27,7 +27,8 @@ package enum AdapterFile {
     for (_, values) in entries { try writer.write(values) }
     try writer.finish()
     let configuration: [String: Any] = [
-      "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": settings.rank, "lora_alpha": settings.alpha, "lora_dropout": 0.0, "bias": "none",
+      "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": settings.rank, "lora_alpha": settings.alpha,
+      "lora_dropout": Double(settings.dropout), "bias": "none",
       "target_modules": settings.targets.map(\.rawValue), "inference_mode": true, "fan_in_fan_out": false, "use_rslora": false,
     ]
     let data = try JSONSerialization.data(withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys])
@@ -49,16 +50,7 @@ package enum AdapterFile {
     let targets = Set(names.compactMap { $0 })
     let file = try SafetensorsFile.open(at: folder + "/adapter_model.safetensors")
     func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> Matrix {
-      guard let info = file.tensors[name], info.type == .f32, info.shape == [rows, columns] else {
-        throw Fault(.invalidData, "tensor \"\(name)\" is missing or is not F32 [\(rows), \(columns)]", at: file.path)
-      }
-      let values = file.bytes(of: info).withUnsafeBytes { raw in
-        (0..<rows * columns).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
-      }
-      guard values.allSatisfy(\.isFinite) else {
-        throw Fault(.invalidData, "tensor \"\(name)\" holds NaN or infinite values", at: file.path)
-      }
-      return Matrix(rows: rows, columns: columns, values: values)
+      Matrix(rows: rows, columns: columns, values: try file.floats(name, shape: [rows, columns]))
     }
     let adapters = try stack.blocks.enumerated().map { i, block in
       BlockAdapters(

@@ -1,62 +1,53 @@
 import Foundation
 package import Kernels
 
-/// AdamW over the adapters of a run of blocks. Its state is kept block by block, so that a block which moves to another party takes it along.
+/// AdamW over what is trained in a run of blocks. Its state is kept block by block, steps included, so that a block which moves to another party
+/// takes it along.
 package struct AdapterOptimizer: Sendable {
   package var rule: AdamW
-  /// Bound on the Euclidean norm of all gradients together, or nil.
+  /// Bound on the Euclidean norm of the gradients that `update(_:gradients:rate:)` is given, or nil.
   package var clip: Double?
-  /// Steps taken.
-  package var step = 0
-  /// Of A and B, per block and target.
-  package var moments: [[AdapterTarget: AdapterMoments]]
-
-  package struct AdapterMoments: Sendable, Equatable {
-    package var a: AdamW.Moments
-    package var b: AdamW.Moments
-
-    package init(a: AdamW.Moments, b: AdamW.Moments) { (self.a, self.b) = (a, b) }
-  }
+  /// Steps taken by each block.
+  package var steps: [Int]
+  /// Per block, of each trained tensor.
+  package var moments: [[ParameterName: AdamW.Moments]]
 
   package init(_ adapters: [BlockAdapters], rule: AdamW = AdamW(), clip: Double? = 1) {
     (self.rule, self.clip) = (rule, clip)
-    moments = adapters.map { block in
-      block.pairs.mapValues { AdapterMoments(a: .init(count: $0.a.values.count), b: .init(count: $0.b.values.count)) }
+    steps = adapters.map { _ in 0 }
+    moments = adapters.map(AdapterOptimizer.zeroMoments)
+  }
+
+  package static func zeroMoments(_ block: BlockAdapters) -> [ParameterName: AdamW.Moments] {
+    Dictionary(uniqueKeysWithValues: block.names.map { ($0, AdamW.Moments(count: block[$0].count)) })
+  }
+
+  /// One step at learning rate `rate` with gradients times `factor`.
+  package mutating func update(_ adapters: inout [BlockAdapters], gradients: [BlockAdapters], rate: Float, factor: Float) {
+    precondition(adapters.count == moments.count && gradients.count == moments.count, "gradients of another stack")
+    for i in adapters.indices {
+      steps[i] += 1
+      for name in adapters[i].names {
+        rule.update(
+          &adapters[i][name], gradient: gradients[i][name], &moments[i][name]!, rate: rate, step: steps[i], gradientScale: factor)
+      }
     }
   }
 
-  /// One step at learning rate `rate`.
+  /// One step, the gradients of these blocks clipped together.
   /// - Returns: the norm of the gradients before clipping.
   package mutating func update(_ adapters: inout [BlockAdapters], gradients: [BlockAdapters], rate: Float) -> Double {
-    precondition(adapters.count == moments.count && gradients.count == moments.count, "gradients of another stack")
-    let norm = gradientNorm(gradients)
-    let factor = clip.map { min(1, $0 / (norm + 1e-6)) } ?? 1
-    step += 1
-    for i in adapters.indices {
-      for target in adapters[i].targets {
-        guard let gradient = gradients[i].pairs[target] else { continue }
-        rule.update(
-          &adapters[i].pairs[target]!.a.values, gradient: gradient.a.values, &moments[i][target]!.a, rate: rate, step: step,
-          gradientScale: Float(factor))
-        rule.update(
-          &adapters[i].pairs[target]!.b.values, gradient: gradient.b.values, &moments[i][target]!.b, rate: rate, step: step,
-          gradientScale: Float(factor))
-      }
-    }
-    return norm
+    let squares = gradients.map(\.squares)
+    update(&adapters, gradients: gradients, rate: rate, factor: clippingFactor(squares, bound: clip))
+    return squares.reduce(0, +).squareRoot()
   }
 }
 
-/// Euclidean norm of all adapter gradients together.
-package func gradientNorm(_ gradients: [BlockAdapters]) -> Double {
-  var squares = 0.0
-  for block in gradients {
-    for target in block.targets {
-      guard let pair = block.pairs[target] else { continue }
-      for values in [pair.a.values, pair.b.values] { squares += values.reduce(0) { $0 + Double($1) * Double($1) } }
-    }
-  }
-  return squares.squareRoot()
+/// What gradients are multiplied by so that their norm is at most `bound` (torch.nn.utils.clip_grad_norm_).
+/// - Parameter squares: squared norms of the blocks' gradients, in the order of the blocks: the sum depends on nothing else.
+package func clippingFactor(_ squares: [Double], bound: Double?) -> Float {
+  guard let bound else { return 1 }
+  return Float(min(1, bound / (squares.reduce(0, +).squareRoot() + 1e-6)))
 }
 
 /// Learning rate over a run: linear warm-up, then constant, linear to zero, or a half cosine to zero.

@@ -28,6 +28,13 @@ package struct BlockStack: Sendable {
       compute: compute)
   }
 
+  /// The same blocks but for the one at `index`, counted from the first of this stack.
+  package func replacing(block index: Int, by block: Block) -> BlockStack {
+    var blocks = blocks
+    blocks[index] = block
+    return BlockStack(blocks: blocks, first: first, frequencies: frequencies, compute: compute)
+  }
+
   /// The same blocks with their matrices rounded to bf16.
   package func narrowed() -> BlockStack {
     BlockStack(blocks: blocks.map { $0.narrowed(compute) }, first: first, frequencies: frequencies, compute: compute)

@@ -21,12 +21,12 @@ extension OutputHead {
     var dx = Matrix(rows: x.rows, columns: x.columns)
     for start in stride(from: 0, to: rows.count, by: Self.rowsAtOnce) {
       let part = rows[start..<min(start + Self.rowsAtOnce, rows.count)]
-      let states = Matrix(rows: part.count, columns: x.columns, values: part.flatMap { x[row: $0] })
+      let states = compute.gather(x, rows: part)
       var gradient = logits(states)
       total += compute.crossEntropy(&gradient, labels: part.map { labels[$0 + 1] }, scale: scale).reduce(0) { $0 + Double($1) }
       var back = Matrix(rows: part.count, columns: x.columns)
       compute.rmsNormBackward(states, weight: norm, epsilon: epsilon, dy: weight.applyTransposed(gradient, compute), into: &back)
-      for (i, row) in part.enumerated() { dx[row: row] = back[row: i] }
+      compute.scatter(back, into: &dx, rows: part)
     }
     return (total * Double(scale), rows.count, dx)
   }

@@ -51,50 +51,14 @@ package struct AdapterSettings: Sendable, Hashable {
   package var targets: [AdapterTarget]
   package var rank: Int
   package var alpha: Float
+  /// Probability that an input of an adapter is dropped in training.
+  package var dropout: Float
 
-  package init(targets: [AdapterTarget] = [.query, .key, .value, .output], rank: Int = 8, alpha: Float = 16) {
-    (self.targets, self.rank, self.alpha) = (targets, rank, alpha)
+  package init(
+    targets: [AdapterTarget] = [.query, .key, .value, .output], rank: Int = 8, alpha: Float = 16, dropout: Float = 0
+  ) {
+    (self.targets, self.rank, self.alpha, self.dropout) = (targets, rank, alpha, dropout)
   }
 
   package var scale: Float { alpha / Float(rank) }
-}
-
-/// The adapters of one block.
-package struct BlockAdapters: Sendable, Equatable {
-  package var pairs: [AdapterTarget: LowRankAdapter]
-
-  package init(_ pairs: [AdapterTarget: LowRankAdapter]) { self.pairs = pairs }
-
-  /// As PEFT initialises: A uniform in ±1/√inputs (Kaiming with a = √5), B zero, so that training starts
-  /// from the model as it is. Randomness: a function of seed, block and target only.
-  package init(_ block: Block, index: Int, _ settings: AdapterSettings, seed: UInt64) {
-    pairs = [:]
-    for target in settings.targets {
-      let weight = block[target]
-      var generator = CounterRandom(seed: seed, stream: "adapter/\(index)/\(target.rawValue)").generator()
-      let bound = 1 / Float(weight.columns).squareRoot()
-      let a = (0..<settings.rank * weight.columns).map { _ in Float.random(in: -bound...bound, using: &generator) }
-      pairs[target] = LowRankAdapter(
-        a: Matrix(rows: settings.rank, columns: weight.columns, values: a), b: Matrix(rows: weight.rows, columns: settings.rank))
-    }
-  }
-
-  /// Targets in a fixed order.
-  package var targets: [AdapterTarget] { AdapterTarget.allCases.filter { pairs[$0] != nil } }
-  package var zeros: BlockAdapters { BlockAdapters(pairs.mapValues(\.zeros)) }
-}
-
-extension Block {
-  /// The matrix that an adapter of `target` goes with.
-  package subscript(target: AdapterTarget) -> Weight {
-    switch target {
-    case .query: query
-    case .key: key
-    case .value: value
-    case .output: output
-    case .gate: gate
-    case .up: up
-    case .down: down
-    }
-  }
 }

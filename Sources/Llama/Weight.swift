@@ -102,6 +102,22 @@ package struct Weight: Sendable {
     }
   }
 
+  /// The rows of several weights below one another in one packed matrix; nil where they are not all f32 or all bf16, or the CPU cannot.
+  static func packed(_ parts: [Weight], transposed: Bool, _ compute: Compute) -> PackedMatrix? {
+    let (rows, columns) = (parts.reduce(0) { $0 + $1.rows }, parts[0].columns)
+    var (wide, narrow) = ([Float](), [UInt16]())
+    for part in parts {
+      switch part.storage {
+      case .f32(let values): wide += values
+      case .bf16(let values): narrow += values
+      case .stored: return nil
+      }
+    }
+    if wide.count == rows * columns { return PackedMatrix(wide, rows: rows, columns: columns, transposed: transposed, compute: compute) }
+    guard narrow.count == rows * columns else { return nil }
+    return PackedMatrix(bf16: narrow, rows: rows, columns: columns, transposed: transposed, compute: compute)
+  }
+
   /// The rows `ids`, widened: embeddings. Traps on an id outside 0..<rows; callers check tokens at the border.
   package func gather(_ ids: [Int32]) -> Matrix {
     Matrix(rows: ids.count, columns: columns) { out in

@@ -16,107 +16,111 @@ package final class Federation {
   }
 
   private let mode: Mode
-  private let clients: [TrainingClient]
+  package let clients: [TrainingClient]
   /// One, or in server-hierarchical mode one a client.
-  private let servers: [TrainingServer]
-  private var step = 0
+  package let servers: [TrainingServer]
+  private let clip: Double?
+  /// Steps taken.
+  package internal(set) var steps = 0
   /// Passes through the middle blocks that had to wait for one another so far: what a server with enough machines cannot shorten.
-  package private(set) var sequentialServerSteps = 0
+  package internal(set) var sequentialServerSteps = 0
+  /// Norm of all gradients of the last step before clipping; nil when each client had its own.
+  package private(set) var lastNorm: Double?
 
-  /// - Parameter servers: one, or with `serverHierarchical` one a client; client i's transport must be its server.
-  package init(_ mode: Mode, clients: [TrainingClient], servers: [TrainingServer]) {
+  /// - Parameters:
+  ///   - servers: one, or with `serverHierarchical` one a client; client i's transport must be its server's.
+  ///   - clip: bound on the norm of all gradients of a client-batch step; the clients know their own otherwise.
+  package init(_ mode: Mode, clients: [TrainingClient], servers: [TrainingServer], clip: Double? = nil) {
     var copies = 1
     if case .serverHierarchical = mode { copies = clients.count }
     precondition(!clients.isEmpty && servers.count == copies, "\(servers.count) servers for \(clients.count) clients in mode \(mode)")
-    (self.mode, self.clients, self.servers) = (mode, clients, servers)
+    (self.mode, self.clients, self.servers, self.clip) = (mode, clients, servers, clip)
   }
 
   /// One step of every client over its own batch.
-  /// - Returns: each client's loss.
-  package func step(_ batches: [[TrainingSequence]], rate: Float) throws -> [Double] {
-    precondition(batches.count == clients.count, "\(batches.count) batches for \(clients.count) clients")
-    step += 1
+  /// - Parameter microbatches: parts that each batch is cut into; their gradients are added up before the update.
+  /// - Returns: each client's loss, nats per label.
+  package func step(_ batches: [[TrainingSequence]], rate: Float, microbatches: Int = 1) throws -> [Double] {
+    precondition(batches.count == clients.count && microbatches > 0, "\(batches.count) batches for \(clients.count) clients")
+    steps += 1
     switch mode {
     case .sequential:
       sequentialServerSteps += clients.count
-      return try zip(clients, batches).map { client, batch in
-        let loss = try client.accumulate(batch)
-        try client.update(rate: rate)
-        return loss
-      }
+      return try alone(batches, rate: rate, microbatches)
     case .clientBatch:
       sequentialServerSteps += 1
-      return try together(batches, rate: rate)
+      return try together(batches, rate: rate, microbatches)
     case .serverHierarchical(let localSteps):
       sequentialServerSteps += 1
-      let losses = try zip(clients, batches).map { client, batch in
-        let loss = try client.accumulate(batch)
-        try client.update(rate: rate)
-        return loss
-      }
-      if step % max(1, localSteps) == 0 { average() }
+      let losses = try alone(batches, rate: rate, microbatches)
+      if steps % max(1, localSteps) == 0 { average() }
       return losses
     }
   }
 
-  /// Replaces every party's adapters by their mean over the clients: FedAvg with equal weights.
+  /// Replaces every party's copy of each block by their mean: FedAvg, a copy counted as often as clients train it.
   package func average() {
-    let input = mean(clients.map(\.input.adapters))
-    let output = mean(clients.map(\.output.adapters))
-    for client in clients { client.adopt(input: input, output: output) }
-    let middle = mean(servers.map(\.trainable.adapters))
-    for server in servers { server.adopt(middle) }
+    var means: [Int: BlockAdapters] = [:]
+    let ranges = clients.flatMap { [$0.input.range, $0.output.range] } + servers.map(\.party.range)
+    guard let last = ranges.map(\.upperBound).max() else { return }
+    for block in 0..<last {
+      var (copies, weights) = ([BlockAdapters](), [Double]())
+      for party in clients.flatMap({ [$0.input, $0.output] }) where party.range.contains(block) {
+        copies.append(party.adapters[block - party.range.lowerBound])
+        weights.append(1)
+      }
+      for server in servers where server.party.range.contains(block) && server.users(of: block) > 0 {
+        copies.append(server.party.adapters[block - server.party.range.lowerBound])
+        weights.append(Double(server.users(of: block)))
+      }
+      if !copies.isEmpty { means[block] = .mean(copies, weights: weights) }
+    }
+    for client in clients { client.adopt(means) }
+    for server in servers { server.adopt(means) }
+  }
+
+  private func alone(_ batches: [[TrainingSequence]], rate: Float, _ microbatches: Int) throws -> [Double] {
+    try zip(clients, batches).map { client, batch in
+      let all = labelCount(batch)
+      let loss = try pieces(batch, microbatches).reduce(0) { try $0 + client.accumulate($1, divisor: all) }
+      let norm = try client.update(rate: rate)
+      lastNorm = clients.count == 1 ? norm : nil
+      return loss
+    }
   }
 
   /// Client-batch: the loss is the mean over all clients' labels, so the gradients are those of one large batch.
-  private func together(_ batches: [[TrainingSequence]], rate: Float) throws -> [Double] {
-    let server = servers[0]
-    let labels = batches.map { $0.reduce(0) { $0 + $1.labels.dropFirst().count { $0 != ignoredLabel } } }
+  private func together(_ batches: [[TrainingSequence]], rate: Float, _ microbatches: Int) throws -> [Double] {
+    let (server, labels) = (servers[0], batches.map(labelCount))
     let all = labels.reduce(0, +)
-    let messages = try zip(clients, batches).map { try $0.begin($1) }
-    let answers = try SmashedData(joining: messages).forwarded(by: server).parts(like: messages)
-    let gradients = try zip(clients, answers).map { try $0.lossGradient($1, divisor: all) }
-    let back = try server.backward(SmashedData(joining: gradients.map(\.gradient))).parts(like: messages)
-    for (client, part) in zip(clients, back) { try client.finish(part) }
-    for client in clients { client.updateOwn(rate: rate) }
-    try server.update(rate: rate)
-    return zip(gradients, labels).map { $0.loss * Double(all) / Double(max(1, $1)) }
-  }
-
-  private func mean(_ sets: [[BlockAdapters]]) -> [BlockAdapters] {
-    guard sets.count > 1 else { return sets[0] }
-    return sets[0].indices.map { i in
-      var block = sets[0][i]
-      for target in block.targets {
-        block.pairs[target]!.a.values = mean(sets.map { $0[i].pairs[target]!.a.values })
-        block.pairs[target]!.b.values = mean(sets.map { $0[i].pairs[target]!.b.values })
+    var losses = clients.map { _ in 0.0 }
+    let cut = batches.map { pieces($0, microbatches) }
+    for turn in 0..<(cut.map(\.count).max() ?? 0) {
+      let present = clients.indices.filter { turn < cut[$0].count }
+      func requests(_ messages: [SmashedData]) -> [TrainingServer.Request] {
+        zip(present, messages).map { .init(client: clients[$0].number, message: $1) }
       }
-      return block
+      let messages = try present.map { try clients[$0].begin(cut[$0][turn]) }
+      let answers = try server.forward(requests(messages), training: true)
+      let gradients = try zip(present, answers).map { try clients[$0].lossGradient($1, divisor: all) }
+      for (index, part) in zip(present, try server.backward(requests(gradients.map(\.gradient)))) { try clients[index].finish(part) }
+      for (index, gradient) in zip(present, gradients) { losses[index] += gradient.loss }
     }
+    let squares = clients.flatMap(\.input.squares) + server.party.squares + clients.flatMap(\.output.squares)
+    lastNorm = squares.reduce(0, +).squareRoot()
+    let factor = clippingFactor(squares, bound: clip)
+    for client in clients { client.updateOwn(rate: rate, factor: factor) }
+    try server.update(rate: rate, factor: factor)
+    return zip(losses, labels).map { $0 * Double(all) / Double(max(1, $1)) }
   }
 
-  private func mean(_ vectors: [[Float]]) -> [Float] {
-    vectors[0].indices.map { k in Float(vectors.reduce(0.0) { $0 + Double($1[k]) } / Double(vectors.count)) }
-  }
-}
-
-extension SmashedData {
-  /// Messages of several clients as one.
-  fileprivate init(joining messages: [SmashedData]) {
-    self.init(
-      sequences: messages.flatMap(\.sequences), lengths: messages.flatMap(\.lengths),
-      states: Matrix(
-        rows: messages.reduce(0) { $0 + $1.states.rows }, columns: messages[0].states.columns, values: messages.flatMap(\.states.values)))
+  private func labelCount(_ batch: [TrainingSequence]) -> Int {
+    batch.reduce(0) { $0 + $1.labels.dropFirst().count { $0 != ignoredLabel } }
   }
 
-  fileprivate func forwarded(by server: TrainingServer) throws -> SmashedData { try server.forward(self) }
-
-  /// This message cut into the shapes of `messages`.
-  fileprivate func parts(like messages: [SmashedData]) -> [SmashedData] {
-    var row = 0
-    return messages.map { message in
-      defer { row += message.states.rows }
-      return SmashedData(sequences: message.sequences, lengths: message.lengths, states: states.slice(row..<row + message.states.rows))
-    }
+  /// `batch` in at most `count` parts of nearly equal size, none empty.
+  private func pieces(_ batch: [TrainingSequence], _ count: Int) -> [[TrainingSequence]] {
+    let count = min(count, batch.count)
+    return (0..<count).map { Array(batch[$0 * batch.count / count..<($0 + 1) * batch.count / count]) }
   }
 }

@@ -6,8 +6,9 @@ extension SmashedData {
   /// - Parameters:
   ///   - width: channels of the model.
   ///   - room: how many positions the sequence may still grow by.
-  func check(width: Int, room: (UInt64) -> Int) throws {
-    func refuse(_ why: String) -> Fault { Fault(.invalidData, "the message from the client \(why)") }
+  ///   - sender: who sent it, for the message.
+  func check(width: Int, from sender: String = "the client", room: (UInt64) -> Int) throws {
+    func refuse(_ why: String) -> Fault { Fault(.invalidData, "the message from \(sender) \(why)") }
     guard lengths.count == sequences.count, Set(sequences).count == sequences.count else {
       throw refuse("names \(sequences.count) sequences with \(lengths.count) lengths, or one sequence twice")
     }

@@ -1,5 +1,5 @@
 import Diagnostics
-package import Kernels
+import Kernels
 package import Llama
 
 /// One text to learn from.
@@ -11,21 +11,20 @@ package struct TrainingSequence: Sendable, Equatable {
   package init(tokens: [Int32], labels: [Int32]) { (self.tokens, self.labels) = (tokens, labels) }
 }
 
-/// The client's side of fine-tuning: the first and last blocks with their adapters, tokens, labels and the loss.
+/// The client's side of fine-tuning: the first and last blocks with what is trained of them, tokens, labels and the loss.
 package final class TrainingClient {
-  package private(set) var input: TrainableStack
-  package private(set) var output: TrainableStack
-  package private(set) var inputOptimizer: AdapterOptimizer
-  package private(set) var outputOptimizer: AdapterOptimizer
+  package private(set) var input: TrainingParty
+  package private(set) var output: TrainingParty
+  /// Which client of a federation, from 0.
+  package let number: Int
+  private let clip: Double?
   private let embedding: Weight
   private let head: OutputHead
   private let transport: any TrainingTransport
   private let protector: any StateProtector
   private let gradientProtector: any StateProtector
-  private var inputGradients: [BlockAdapters]
-  private var outputGradients: [BlockAdapters]
   /// The identifier of the next sequence: every send is a new one, so that noise is drawn afresh.
-  private var sent: UInt64
+  package private(set) var sent: UInt64
   private var pending: Pending?
 
   /// What a step waits for its answers with.
@@ -39,21 +38,20 @@ package final class TrainingClient {
   }
 
   /// - Parameters:
+  ///   - clip: bound on the norm of the gradients of all three parts together, or nil.
   ///   - protector: what is done to h_A before it leaves, in training as at inference.
   ///   - gradientProtector: what is done to ∂L/∂h_B before it leaves; a knob of its own.
   ///   - number: which client of a federation; their sequences have different identifiers.
   package init(
-    input: TrainableStack, output: TrainableStack, embedding: Weight, head: OutputHead, rule: AdamW, clip: Double?,
-    transport: any TrainingTransport, protector: any StateProtector = Unprotected(),
-    gradientProtector: any StateProtector = Unprotected(), number: Int = 0
+    input: TrainingParty, output: TrainingParty, embedding: Weight, head: OutputHead, clip: Double?, transport: any TrainingTransport,
+    protector: any StateProtector = Unprotected(), gradientProtector: any StateProtector = Unprotected(), number: Int = 0
   ) {
     (self.input, self.output, self.embedding, self.head, self.transport) = (input, output, embedding, head, transport)
-    (self.protector, self.gradientProtector) = (protector, gradientProtector)
+    (self.protector, self.gradientProtector, self.clip, self.number) = (protector, gradientProtector, clip, number)
     sent = UInt64(number) << 24
-    inputOptimizer = AdapterOptimizer(input.adapters, rule: rule, clip: clip)
-    outputOptimizer = AdapterOptimizer(output.adapters, rule: rule, clip: clip)
-    (inputGradients, outputGradients) = (input.zeroGradients, output.zeroGradients)
   }
+
+  package var partition: PartitionPoints { PartitionPoints(input: input.range.count, output: output.range.count) }
 
   /// Adds the gradients of one batch: two messages to the server, two back.
   /// - Parameter divisor: labels the loss is divided by; the batch's own number by default, more when gradients are accumulated.
@@ -69,7 +67,7 @@ package final class TrainingClient {
   /// First message of a step: h_A of a batch, protected.
   func begin(_ sequences: [TrainingSequence]) throws -> SmashedData {
     try check(sequences)
-    let (message, batch, tape) = sending(sequences.map(\.tokens))
+    let (message, batch, tape) = sending(sequences.map(\.tokens), training: true)
     pending = Pending(sent: message, batch: batch, labels: sequences.flatMap(\.labels), tape: tape)
     return message
   }
@@ -78,10 +76,12 @@ package final class TrainingClient {
   func lossGradient(_ answer: SmashedData, divisor: Int?) throws -> (gradient: SmashedData, loss: Double) {
     guard let pending else { preconditionFailure("an answer without a message") }
     try answer.expect(rows: pending.sent.states.rows, columns: pending.sent.states.columns)
-    let (last, tape) = output.forward(answer.states, pending.batch)
+    let (last, tape) = output.trainable.forward(answer.states, pending.batch, sequences: pending.sent.sequences)
     let (loss, _, dLast) = head.loss(last, labels: pending.labels, batch: pending.batch, divisor: divisor)
-    guard loss.isFinite else { throw Fault(.invalidData, "the loss is \(loss)", hint: "lower the learning rate or the noise") }
-    let gradient = output.backward(dLast, tape, gradients: &outputGradients)
+    guard loss.isFinite else {
+      throw Fault(.invalidData, "the loss of client \(number) is \(loss)", hint: "lower the learning rate or the noise")
+    }
+    let gradient = output.backward(dLast, tape)
     let shared = gradientProtector.protect(gradient, sequences: pending.rowIDs, positions: pending.batch.positions)
     return (SmashedData(sequences: pending.sent.sequences, lengths: pending.sent.lengths, states: shared), loss)
   }
@@ -91,15 +91,15 @@ package final class TrainingClient {
     guard let pending else { preconditionFailure("an answer without a message") }
     try answer.expect(rows: pending.sent.states.rows, columns: pending.sent.states.columns)
     self.pending = nil
-    _ = input.backward(answer.states, pending.tape, gradients: &inputGradients)
+    _ = input.backward(answer.states, pending.tape)
   }
 
   /// Embeds texts, runs the first blocks and protects the states; every text is a new sequence, so that its noise is new.
-  private func sending(_ texts: [[Int32]]) -> (SmashedData, PackedBatch, TrainableStack.Tape) {
+  private func sending(_ texts: [[Int32]], training: Bool) -> (SmashedData, PackedBatch, TrainableStack.Tape) {
     let batch = PackedBatch(lengths: texts.map(\.count))
     let ids = texts.indices.map { sent + UInt64($0) }
     sent += UInt64(texts.count)
-    let (clean, tape) = input.forward(embedding.gather(texts.flatMap { $0 }), batch)
+    let (clean, tape) = input.trainable.forward(embedding.gather(texts.flatMap { $0 }), batch, sequences: training ? ids : nil)
     let rows = zip(ids, texts).flatMap { id, text in text.map { _ in id } }
     let states = protector.protect(clean, sequences: rows, positions: batch.positions)
     return (SmashedData(sequences: ids, lengths: texts.map(\.count), states: states), batch, tape)
@@ -109,33 +109,61 @@ package final class TrainingClient {
   /// option after its last token, `options[i]` being the token ids asked for after text i.
   package func nextTokenScores(_ texts: [[Int32]], options: [[Int32]]) throws -> [[Float]] {
     try check(texts.map { TrainingSequence(tokens: $0, labels: $0) } + options.map { TrainingSequence(tokens: $0, labels: $0) })
-    let (message, batch, _) = sending(texts)
-    let answer = try transport.forward(message)
+    let (message, batch, _) = sending(texts, training: false)
+    let answer = try transport.infer(message)
     try answer.expect(rows: message.states.rows, columns: message.states.columns)
-    let last = output.forward(answer.states, batch).output
+    let last = output.trainable.forward(answer.states, batch).output
     let ends = Matrix(rows: texts.count, columns: last.columns, values: batch.offsets.dropFirst().flatMap { last[row: $0 - 1] })
     let logits = head.logits(ends)
     let normalisers = head.compute.logSumExp(logits)
     return options.enumerated().map { i, ids in ids.map { logits[i, Int($0)] - normalisers[i] } }
   }
 
-  /// Ends a step on both sides.
-  package func update(rate: Float) throws {
-    updateOwn(rate: rate)
-    try transport.update(rate: rate)
+  /// Ends a step on both sides: gradients of all three parts are clipped together, as one model's would be.
+  /// - Returns: their norm before clipping.
+  @discardableResult package func update(rate: Float) throws -> Double {
+    let squares = input.squares + (try transport.gradientSquares()) + output.squares
+    let factor = clippingFactor(squares, bound: clip)
+    updateOwn(rate: rate, factor: factor)
+    try transport.update(rate: rate, factor: factor)
+    return squares.reduce(0, +).squareRoot()
   }
 
   /// Ends a step on this side alone.
-  func updateOwn(rate: Float) {
-    _ = inputOptimizer.update(&input.adapters, gradients: inputGradients, rate: rate)
-    _ = outputOptimizer.update(&output.adapters, gradients: outputGradients, rate: rate)
-    (inputGradients, outputGradients) = (input.zeroGradients, output.zeroGradients)
+  func updateOwn(rate: Float, factor: Float) {
+    input.update(rate: rate, factor: factor)
+    output.update(rate: rate, factor: factor)
   }
 
-  /// Takes over adapters, for example the average over all clients; the optimizer's state stays.
-  func adopt(input: [BlockAdapters], output: [BlockAdapters]) {
-    self.input.adapters = input
-    self.output.adapters = output
+  /// Moves the partition points between two steps; blocks take what was learned and their optimizer state along.
+  /// - Returns: bytes of the states that crossed, both ways.
+  /// - Throws: `Fault` 65 for points that do not fit, and when a block is trained whole on one side only.
+  @discardableResult package func move(to points: PartitionPoints, blocks: Int) throws -> Int {
+    precondition(pending == nil, "the partition cannot move within a step")
+    let points = try points.validated(blocks: blocks)
+    let (a, c) = (0..<points.input, blocks - points.output..<blocks)
+    let own = [input, output].flatMap { party in party.range.map { ($0, party[state: $0]) } }
+    let states = Dictionary(uniqueKeysWithValues: own)
+    let given = states.filter { !a.contains($0.key) && !c.contains($0.key) }
+    let taken = try transport.move(to: points, giving: given)
+    let all = states.merging(taken) { own, _ in own }
+    try input.reshape(to: a, states: all.filter { a.contains($0.key) })
+    try output.reshape(to: c, states: all.filter { c.contains($0.key) })
+    return (given.values.map(\.bytes) + taken.values.map(\.bytes)).reduce(0, +)
+  }
+
+  /// Takes over averages of what is trained, by block; the optimizer's state stays.
+  func adopt(_ means: [Int: BlockAdapters]) {
+    for block in input.range { if let mean = means[block] { input.adopt(mean, block: block) } }
+    for block in output.range { if let mean = means[block] { output.adopt(mean, block: block) } }
+    input.refresh()
+    output.refresh()
+  }
+
+  /// Restores what a snapshot holds.
+  func restore(sent: UInt64, _ body: (inout TrainingParty, inout TrainingParty) throws -> Void) rethrows {
+    self.sent = sent
+    try body(&input, &output)
   }
 
   private func check(_ sequences: [TrainingSequence]) throws {

@@ -1,20 +1,28 @@
-/// What one training step moves between client and server, and what FedSEA's fp16 padded layout would have moved for the same batch.
-package struct WireLedger: Sendable, Hashable {
+/// What training steps move between clients and server, and what two other layouts would have moved for the same batches.
+package struct WireLedger: Sendable, Hashable, Codable {
   package private(set) var steps = 0
   package private(set) var tokens = 0
-  /// Bytes of this implementation: four tensors of f32, and 16 bytes a sequence and message (identifier and length).
+  /// Bytes of this implementation: four tensors of f32 without padding, and 16 bytes a sequence and message (identifier and length).
   package private(set) var bytes = 0
-  /// Bytes of four padded fp16 tensors [B, longest, C] (FedSEA-LLaMA's training step, without its position ids).
+  /// FedSEA-LLaMA: four padded fp16 tensors [B, longest, C] (its position ids not counted).
   package private(set) var paddedHalfBytes = 0
+  /// FL-GLM, its predecessor without mask compression: the same, and a full fp16 attention mask [B, longest, longest] with the forward message.
+  package private(set) var maskedHalfBytes = 0
+  /// Bytes of blocks that moved with the partition.
+  package private(set) var migrationBytes = 0
 
   package init() {}
 
-  /// Counts one step over sequences of these lengths.
+  /// Counts one step of one client over sequences of these lengths.
   package mutating func add(lengths: [Int], channels: Int) {
-    let rows = lengths.reduce(0, +)
+    let (rows, longest) = (lengths.reduce(0, +), lengths.max() ?? 0)
     steps += 1
     tokens += rows
     bytes += 4 * (rows * channels * 4 + 16 * lengths.count)
-    paddedHalfBytes += 4 * lengths.count * (lengths.max() ?? 0) * channels * 2
+    let padded = 4 * lengths.count * longest * channels * 2
+    paddedHalfBytes += padded
+    maskedHalfBytes += padded + lengths.count * longest * longest * 2
   }
+
+  package mutating func addMigration(bytes: Int) { migrationBytes += bytes }
 }

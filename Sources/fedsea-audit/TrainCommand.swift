@@ -11,8 +11,8 @@ struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Fine-tunes adapters through the split and measures the task's accuracy.",
     discussion: """
-      Writes training.json and the adapters of each cell, in PEFT's format. A run that was stopped goes on with the same command, at the first \
-      cell that is not finished.
+      Writes training.json and the adapters of each cell, in PEFT's format. A run that was stopped goes on with the same command: finished \
+      cells are kept, and the one that was running goes on from its last checkpoint (save_every), bit for bit as if it had not been stopped.
       """)
 
   @Argument(help: "The training plan, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
@@ -54,7 +54,8 @@ struct TrainCommand: ParsableCommand {
     for (number, cell) in cells.enumerated() where !record.cells.contains(where: { $0.id == cell.id }) {
       let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
       let runner = try TrainingRunner(cell, loaded: loaded, data: data)
-      let result = try runner.run(id: cell.id) { fraction, step, loss in
+      let checkpoint = directory.appending(path: "checkpoint-\(cell.id).safetensors").path
+      let result = try runner.run(id: cell.id, checkpoint: checkpoint) { fraction, step, loss in
         try interruption.check()
         let done = (Double(number) + fraction) / Double(cells.count)
         line.show("cell \(number + 1) of \(cells.count): \(cell.id), step \(step), loss \(String(format: "%.3f", loss))", fraction: done)
@@ -92,7 +93,7 @@ struct TrainCommand: ParsableCommand {
   private func table(_ record: TrainingRecord) -> String {
     func percent(_ x: Double) -> String { String(format: "%5.1f %%", 100 * x) }
     var lines = [
-      "cell                              before    after            95 %        n   loss first → last   tokens/s   bytes/token (padded fp16)"
+      "cell                              before    after            95 %        n   loss first → last   tokens/s   bytes/token (FedSEA, FL-GLM)"
     ]
     for cell in record.cells {
       let name = cell.id.padding(toLength: 32, withPad: " ", startingAt: 0)
@@ -101,7 +102,8 @@ struct TrainCommand: ParsableCommand {
         "\(name) \(percent(cell.before["accuracy"] ?? 0))  \(percent(cell.after["accuracy"] ?? 0))  "
           + "[\(percent(cell.accuracyInterval[0])), \(percent(cell.accuracyInterval[1]))] \(cell.validationExamples)   "
           + String(format: "%.3f → %.3f", first, last) + String(format: "   %.0f", cell.tokensPerSecond)
-          + String(format: "   %.0f (%.0f)", cell.bytesPerToken, cell.paddedHalfBytesPerToken))
+          + String(
+            format: "   %.0f (%.0f, %.0f)", cell.bytesPerToken, cell.paddedHalfBytesPerToken, cell.maskedHalfBytesPerToken ?? .nan))
     }
     return lines.joined(separator: "\n") + "\n"
   }

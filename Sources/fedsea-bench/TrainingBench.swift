@@ -20,22 +20,14 @@ enum TrainingBench {
         return TrainingSequence(tokens: tokens, labels: tokens)
       }
       for (measure, p, q) in [(name + ", split", 1, 1), (name, model.configuration.blocks, 0)] {
-        let client = client(model, p, q)
+        let points = PartitionPoints(input: p, output: q)
+        let blueprint = TrainingBlueprint(model: model, adapters: AdapterSettings(), clip: 1, seed: 1)
+        let client = try blueprint.client(points, of: blueprint.server([points]))
         try meter.rate(measure, 512, "tokens/s", peer: "fedsea-audit \(precision.rawValue)") {
           _ = try client.accumulate(batch)
           try client.update(rate: 1e-4)
         }
       }
     }
-  }
-
-  private static func client(_ model: LlamaModel, _ p: Int, _ q: Int) -> TrainingClient {
-    let blocks = model.configuration.blocks
-    func part(_ range: Range<Int>) -> TrainableStack { TrainableStack(model.stack[range], AdapterSettings(), seed: 1) }
-    let middle = part(p..<blocks - q)
-    let server = TrainingServer(middle, optimizer: AdapterOptimizer(middle.adapters), width: model.configuration.hiddenSize)
-    return TrainingClient(
-      input: part(0..<p), output: part(blocks - q..<blocks), embedding: model.embedding, head: model.head, rule: AdamW(), clip: 1,
-      transport: server)
   }
 }

@@ -91,3 +91,9 @@ void fs_cross_entropy(int b, int v, float *_Nonnull logits, const int *_Nonnull 
 // One AdamW step (Loshchilov & Hutter 2019) over n values; gradients are multiplied by gradient_scale first.
 void fs_adamw(long n, float *_Nonnull p, const float *_Nonnull g, float *_Nonnull m, float *_Nonnull v, float rate, float beta1, float beta2,
               float epsilon, float decay, float correction1, float correction2, float gradient_scale);
+// y[r,i] = x[r,i] * factor, or 0 where a hash of key, rows[r] and i is below threshold.   x, y [B,C].
+void fs_dropout(int b, int c, const float *_Nonnull x, const uint64_t *_Nonnull rows, uint64_t key, uint32_t threshold, float factor,
+                float *_Nonnull y, int threads);
+// dw += gradient of rms_norm with respect to its weight [C].   x, dy [B,C].
+void fs_rms_norm_weight_backward(int b, int c, const float *_Nonnull x, float epsilon, const float *_Nonnull dy, float *_Nonnull dw,
+                                 int threads);
