@@ -52,10 +52,11 @@ let package = Package(
     module("Defenses", ["Diagnostics", "Kernels", "SplitLearning", "Privacy", "Audit"]),
     // From here on, modules may hold private text.
     module("PrivateText", ["Diagnostics", "HDF5"]),
-    module("LeakageMetrics", ["Diagnostics", "Audit"]),
+    module("TextScores"),
+    module("LeakageMetrics", ["Diagnostics", "Audit", "TextScores"]),
     module("Fetching", ["Diagnostics", crypto]),
     module("Datasets", ["Diagnostics", "Fetching"]),
-    module("Tasks", ["Diagnostics"]),
+    module("Tasks", ["Diagnostics", "TextScores"]),
     module("Reports", ["Diagnostics", "Audit"]),
     module(
       "AuditRunner",

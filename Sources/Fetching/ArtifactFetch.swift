@@ -46,10 +46,8 @@ extension ArtifactStore {
       report(.downloading(bytes: $0, expected: manifest.source.bytes))
     }
     report(.unpacking)
-    let content = try client.unpack(package, work: work).appending(path: manifest.content.member)
-    guard FileManager.default.fileExists(atPath: content.path) else {
-      throw Fault(.invalidData, "\(package.lastPathComponent) has no \(manifest.content.member)")
-    }
+    let folderOfPackage = try client.unpack(package, work: work)
+    let content = try client.member(manifest.content.member, of: folderOfPackage, package: package.lastPathComponent, work: work)
     try ArtifactStore.check(content, manifest.content, name: manifest.name)
     try put(content, at: target, aside: work.appending(path: "replaced"))
     report(.done(target))

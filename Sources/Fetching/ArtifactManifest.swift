@@ -56,7 +56,7 @@ package struct PackageContent: Sendable, Hashable, Codable {
   package enum Shape: String, Sendable, Codable, CaseIterable { case file, folder }
 
   package var shape: Shape
-  /// Path inside the package.
+  /// Path inside the package; it may lead through an archive inside it.
   package var member: String
   /// Name under which it is kept, one path component.
   package var target: String

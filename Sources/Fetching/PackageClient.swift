@@ -43,9 +43,9 @@ package struct PackageClient: Sendable {
     return file
   }
 
-  /// Unpacks a package whose hash has been checked into `work/unpacked`. Throws `Fault` 65, 69, 73, 74.
-  func unpack(_ file: URL, work: URL) throws -> URL {
-    let folder = work.appending(path: "unpacked")
+  /// Unpacks a package whose hash has been checked, or an archive inside one, into the folder `work/name`. Throws `Fault` 65, 69, 73, 74.
+  func unpack(_ file: URL, work: URL, to name: String = "unpacked") throws -> URL {
+    let folder = work.appending(path: name)
     let isZip = ["whl", "zip"].contains(file.pathExtension)
     let outcome = try run(["-m", isZip ? "zipfile" : "tarfile", "-e", file.path, folder.path], work: work) {}
     guard outcome.status == 0 else {

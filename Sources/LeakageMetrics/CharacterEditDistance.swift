@@ -1,3 +1,5 @@
+import TextScores
+
 /// Normalised Levenshtein distance over Unicode scalars.
 package struct CharacterEditDistance: LeakageMetric {
   package init() {}

@@ -1,3 +1,5 @@
+import TextScores
+
 /// ROUGE-L F1 over the whole text (Lin 2004), equal to Python `rouge_score` without stemming.
 package struct RougeL: LeakageMetric {
   package init() {}
@@ -10,11 +12,5 @@ package struct RougeL: LeakageMetric {
       Undefined if the truth has no word (rouge_score says 0)
       """, unit: "fraction", range: 0...1)
 
-  package func score(_ document: ScoredDocument) -> Double? {
-    var vocabulary = WordVocabulary()
-    let truth = vocabulary.identifiers(rougeWords(document.truthText))
-    let guess = vocabulary.identifiers(rougeWords(document.guessText))
-    guard !truth.isEmpty else { return nil }
-    return f1(overlap: longestCommonSubsequence(truth, guess), truth: truth.count, guess: guess.count)
-  }
+  package func score(_ document: ScoredDocument) -> Double? { Rouge.l(truth: document.truthText, guess: document.guessText) }
 }

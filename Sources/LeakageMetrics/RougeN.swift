@@ -1,3 +1,5 @@
+import TextScores
+
 /// ROUGE-N F1 (Lin 2004), equal to Python `rouge_score` without stemming.
 package struct RougeN: LeakageMetric {
   package let order: Int
@@ -19,17 +21,6 @@ package struct RougeN: LeakageMetric {
   }
 
   package func score(_ document: ScoredDocument) -> Double? {
-    var vocabulary = WordVocabulary()
-    let truth = NGramCounts(vocabulary.identifiers(rougeWords(document.truthText)), order: order)
-    let guess = NGramCounts(vocabulary.identifiers(rougeWords(document.guessText)), order: order)
-    guard truth.total > 0 else { return nil }
-    return f1(overlap: truth.overlap(with: guess), truth: truth.total, guess: guess.total)
+    Rouge.n(order, truth: document.truthText, guess: document.guessText)
   }
-}
-
-/// 2PR / (P + R) of `overlap` common items, evaluated as rouge_score does; 0 without overlap.
-func f1(overlap: Int, truth: Int, guess: Int) -> Double {
-  guard overlap > 0 else { return 0 }
-  let (precision, recall) = (Double(overlap) / Double(guess), Double(overlap) / Double(truth))
-  return 2 * precision * recall / (precision + recall)
 }

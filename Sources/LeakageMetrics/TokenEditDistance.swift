@@ -1,3 +1,5 @@
+import TextScores
+
 /// Normalised Levenshtein distance over tokens.
 package struct TokenEditDistance: LeakageMetric {
   package init() {}

@@ -1,4 +1,5 @@
 import Foundation
+import TextScores
 
 /// Sentence BLEU-4 without smoothing, the figure FedSEA reports.
 package struct UnsmoothedBLEU: LeakageMetric {

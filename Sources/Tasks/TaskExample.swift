@@ -1,5 +1,5 @@
 /// One multiple-choice example: a prompt, and the verbalised answers of which one completes it.
-package struct TaskExample: Sendable, Hashable {
+package struct TaskExample: Sendable, Hashable, Identifiable {
   /// The number or key within its file; unique there.
   package var id: String
   /// The examples that are judged together: the question of MultiRC's answer options, elsewhere the example's own `id`.

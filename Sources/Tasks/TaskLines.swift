@@ -25,11 +25,11 @@ enum TaskLines {
   ///
   /// A line ends with LF or CRLF, or with the file; a UTF-8 BOM is dropped. Throws what `parse` throws, and `Fault` 65 for invalid UTF-8
   /// and a repeated id, with the line, and when no example is left.
-  static func examples(
-    of bytes: [UInt8], named name: String, parse: (_ line: String, _ place: String) throws -> [TaskExample]
-  ) throws -> [TaskExample] {
+  static func examples<Example: Identifiable>(
+    of bytes: [UInt8], named name: String, parse: (_ line: String, _ place: String) throws -> [Example]
+  ) throws -> [Example] where Example.ID == String {
     let body = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
-    var examples: [TaskExample] = []
+    var examples: [Example] = []
     var lineOfID: [String: Int] = [:]
     for (index, ended) in body.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
       let place = "\(name):\(index + 1)"

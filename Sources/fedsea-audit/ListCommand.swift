@@ -47,21 +47,21 @@ struct ListCommand: ParsableCommand {
           details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
       }
     case .datasets:
-      return DatasetCatalog.all.map { set in
-        Item(
-          name: set.name, summary: set.summary,
-          details: [
-            "licence": set.manifest.licence, "package": "\(set.manifest.source.package) \(set.manifest.source.version)",
-            "fetched": fetched(set.manifest),
-          ])
-      }
+      return DatasetCatalog.all.map { Item(name: $0.name, summary: $0.summary, details: details($0.manifest)) }
+        + TaskDataCatalog.all.map { set in
+          Item(name: set.name, summary: set.summary, details: details(set.manifest).merging(["for": "training, task \(set.task)"]) { $1 })
+        }
     case .checkpoints:
       return try workspace.store.list().filter { $0.kind == .checkpoint }.map {
-        Item(
-          name: $0.name, summary: $0.description,
-          details: ["licence": $0.licence, "package": "\($0.source.package) \($0.source.version)", "fetched": fetched($0)])
+        Item(name: $0.name, summary: $0.description, details: details($0))
       }
     }
+  }
+
+  private func details(_ manifest: ArtifactManifest) -> [String: String] {
+    [
+      "licence": manifest.licence, "package": "\(manifest.source.package) \(manifest.source.version)", "fetched": fetched(manifest),
+    ]
   }
 
   private func fetched(_ manifest: ArtifactManifest) -> String {

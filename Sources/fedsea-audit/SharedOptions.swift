@@ -15,7 +15,9 @@ struct WorkspaceOptions: ParsableArguments {
   @Option(help: "Threads for products and loops.")
   var threads: Int = Compute.processors
 
-  var store: ArtifactStore { ArtifactStore(root: URL(filePath: root), datasets: DatasetCatalog.manifests) }
+  var store: ArtifactStore {
+    ArtifactStore(root: URL(filePath: root), datasets: DatasetCatalog.manifests + TaskDataCatalog.manifests)
+  }
   var compute: Compute { Compute(threads: min(max(1, threads), 256)) }
 
   mutating func validate() throws {

@@ -36,6 +36,19 @@ import Testing
     #expect(fault?.code == .invalidData && fault?.message.contains("wrong sha256") == true)
   }
 
+  @Test func aFileOfAnArchiveInsideThePackage() throws {
+    let tiny = try TinyPackage()
+    let file = try tiny.store.fetch(tiny.manifest(member: "tinytext/inner.tar.gz/in/c.txt"), client: tiny.client)
+    #expect(try String(contentsOf: file, encoding: .utf8) == tiny.text && tiny.kept == ["a.txt"])
+    try FileManager.default.removeItem(at: file)
+    let absent = #expect(throws: Fault.self) {
+      try tiny.store.fetch(tiny.manifest(member: "tinytext/inner.tar.gz/in/d.txt"), client: tiny.client)
+    }
+    #expect(absent?.message.hasSuffix("has no tinytext/inner.tar.gz/in/d.txt") == true)
+    let text = #expect(throws: Fault.self) { try tiny.store.fetch(tiny.manifest(member: "tinytext/data/a.txt/x"), client: tiny.client) }
+    #expect(text?.code == .invalidData && text?.message.contains("cannot be unpacked") == true && tiny.kept == [])
+  }
+
   @Test func aWrongPackageHashLeavesNothing() throws {
     let tiny = try TinyPackage()
     let fault = #expect(throws: Fault.self) { try tiny.store.fetch(tiny.manifest(sha256: zeros), client: tiny.client) }

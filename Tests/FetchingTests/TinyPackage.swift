@@ -25,11 +25,17 @@ final class TinyPackage {
 
   private func makeWheel() throws {
     let script = """
-      import sys, zipfile
+      import io, sys, tarfile, zipfile
       info = "tinytext-1.0.dist-info/"
       with zipfile.ZipFile(sys.argv[1], "w") as out:
         out.writestr("tinytext/data/a.txt", sys.argv[2])
         out.writestr("tinytext/data/sub/b.txt", "b")
+        inner = io.BytesIO()
+        with tarfile.open(fileobj=inner, mode="w:gz") as tar:
+          entry = tarfile.TarInfo("in/c.txt")
+          entry.size = len(sys.argv[2])
+          tar.addfile(entry, io.BytesIO(sys.argv[2].encode()))
+        out.writestr("tinytext/inner.tar.gz", inner.getvalue())
         out.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: tinytext\\nVersion: 1.0\\n")
         out.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
         out.writestr(info + "RECORD", "")

@@ -1,4 +1,5 @@
 import Foundation
+import TextScores
 
 /// The sufficient statistics of BLEU-4 (Papineni et al. 2002) with one reference; they add up over documents.
 struct BLEUCounts {

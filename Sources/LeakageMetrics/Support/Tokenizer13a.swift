@@ -1,3 +1,5 @@
+import TextScores
+
 /// The words of mteval-v13a as sacreBLEU 2 cuts them (`tokenizer_13a.py`). It works on UTF-8 bytes: every rule names ASCII characters only.
 func words13a(_ text: String) -> [ArraySlice<UInt8>] {
   var scalars = text.unicodeScalars[...]

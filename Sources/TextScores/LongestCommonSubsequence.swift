@@ -1,5 +1,5 @@
 /// Length of the longest common subsequence; O(a·b / 64) time, O(a + b) memory (Hyyrö 2004: bit-parallel LCS).
-func longestCommonSubsequence<Symbol: Hashable>(_ a: [Symbol], _ b: [Symbol]) -> Int {
+package func longestCommonSubsequence(_ a: [Int], _ b: [Int]) -> Int {
   let rest = trimmingCommonEnds(a, b)
   if rest.a.isEmpty || rest.b.isEmpty { return rest.common }
   var masks = MatchMasks(rest.a)

@@ -1,11 +1,11 @@
 /// How often each n-gram of a word sequence occurs.
-struct NGramCounts {
-  private(set) var counts: [SIMD4<Int>: Int] = [:]
+package struct NGramCounts {
+  package private(set) var counts: [SIMD4<Int>: Int] = [:]
   /// Number of n-grams, repeats included.
-  let total: Int
+  package let total: Int
 
   /// - Parameter order: 1 to 4.
-  init(_ words: [Int], order: Int) {
+  package init(_ words: [Int], order: Int) {
     total = max(0, words.count - order + 1)
     for start in 0..<total {
       var gram = SIMD4<Int>(repeating: -1)
@@ -15,7 +15,7 @@ struct NGramCounts {
   }
 
   /// Σ over n-grams of the smaller of the two counts.
-  func overlap(with other: NGramCounts) -> Int {
+  package func overlap(with other: NGramCounts) -> Int {
     counts.reduce(0) { $0 + min($1.value, other.counts[$1.key] ?? 0) }
   }
 }

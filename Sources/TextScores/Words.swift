@@ -1,9 +1,11 @@
 /// Turns words into small integers, so that n-grams compare fast. Words are equal if their UTF-8 bytes are: Swift's `String` equality would also
 /// unite canonically equivalent spellings, which the reference implementations keep apart.
-struct WordVocabulary {
+package struct WordVocabulary {
   private var known: [ArraySlice<UInt8>: Int] = [:]
 
-  mutating func identifiers(_ words: [ArraySlice<UInt8>]) -> [Int] {
+  package init() {}
+
+  package mutating func identifiers(_ words: [ArraySlice<UInt8>]) -> [Int] {
     words.map { word in
       if let id = known[word] { return id }
       let id = known.count
@@ -14,7 +16,7 @@ struct WordVocabulary {
 }
 
 /// rouge_score's default tokenizer: `text.lower()`, then the maximal runs of [a-z0-9].
-func rougeWords(_ text: String) -> [ArraySlice<UInt8>] {
+package func rougeWords(_ text: String) -> [ArraySlice<UInt8>] {
   var bytes: [UInt8] = []
   bytes.reserveCapacity(text.utf8.count)
   for scalar in text.unicodeScalars {
@@ -30,7 +32,7 @@ func rougeWords(_ text: String) -> [ArraySlice<UInt8>] {
 }
 
 /// Python's `str.split()`: words between runs of what Python calls white space.
-func whitespaceWords(_ text: String) -> [ArraySlice<UInt8>] {
+package func whitespaceWords(_ text: String) -> [ArraySlice<UInt8>] {
   text.unicodeScalars.split(whereSeparator: isPythonSpace).map { word in
     var bytes: [UInt8] = []
     for scalar in word { bytes += UTF8.encode(scalar)! }
@@ -39,7 +41,7 @@ func whitespaceWords(_ text: String) -> [ArraySlice<UInt8>] {
 }
 
 /// Python's `str.isspace`: it differs from Unicode's White_Space by U+001C…U+001F.
-func isPythonSpace(_ scalar: Unicode.Scalar) -> Bool {
+package func isPythonSpace(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
   case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true
   default: false

@@ -1,5 +1,16 @@
 /// Levenshtein distance; O(a·b / 64) time, O(a + b) memory (Myers 1999 in the blocked form of Hyyrö 2003).
-func levenshteinDistance<Symbol: Hashable>(_ a: [Symbol], _ b: [Symbol]) -> Int {
+package func levenshteinDistance<Symbol: Hashable>(_ a: [Symbol], _ b: [Symbol]) -> Int {
+  // Numbered symbols keep the loops below concrete, hence fast, for callers in other modules.
+  var numbers: [Symbol: Int] = [:]
+  func number(_ symbol: Symbol) -> Int {
+    if let known = numbers[symbol] { return known }
+    numbers[symbol] = numbers.count
+    return numbers.count - 1
+  }
+  return distance(a.map(number), b.map(number))
+}
+
+private func distance(_ a: [Int], _ b: [Int]) -> Int {
   let rest = trimmingCommonEnds(a, b)
   if rest.a.isEmpty || rest.b.isEmpty { return max(rest.a.count, rest.b.count) }
   var masks = MatchMasks(rest.a)
