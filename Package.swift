@@ -99,6 +99,9 @@ let package = Package(
     tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning", "TestSupport"]),
     tests(
       "AuditRunner",
-      ["AuditRunner", "Audit", "Attacks", "Defenses", "Reports", "PrivateText", "Datasets", "Fetching", "Diagnostics", "TestSupport"]),
+      [
+        "AuditRunner", "Audit", "Attacks", "Defenses", "Kernels", "SplitLearning", "Reports", "PrivateText", "Datasets", "Fetching",
+        "Diagnostics", "TestSupport",
+      ]),
   ]
 )

@@ -37,6 +37,10 @@ package enum Channel: String, Sendable, Codable, CaseIterable, CodingKeyRepresen
   case inputHiddenStates = "input_cut/hidden_states"
   /// h_B, what the server sends back at the output cut (O7): [N, C].
   case outputHiddenStates = "output_cut/hidden_states"
+  /// ∂L/∂h_B, what the client sends back in training (O8): [N, C].
+  case outputGradients = "gradients/output_cut"
+  /// ∂L/∂h_A, what the server returns for it (O9): [N, C].
+  case inputGradients = "gradients/input_cut"
   /// Document lengths and positions (O6).
   case lengths = "metadata/lengths"
 }

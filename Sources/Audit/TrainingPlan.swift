@@ -29,6 +29,7 @@ package struct TrainingPlan: Sendable {
   /// Steps between two checkpoints of the run.
   package var saveEvery: Int
   package var gradientDefense: GradientDefensePlan?
+  package var record: RecordPlan?
   package var repartition: [RepartitionPlan]
   package var defense: DefensePlan
   package var federation: FederationPlan
@@ -72,7 +73,7 @@ package struct TrainingPlan: Sendable {
   private static let keys = [
     "train", "version", "description", "model", "precision", "task", "adapters", "optimizer", "steps", "batch", "accumulate",
     "checkpointing",
-    "full", "save_every", "defense", "gradient_defense", "repartition", "federation", "seeds", "sweep",
+    "full", "save_every", "defense", "gradient_defense", "record", "repartition", "federation", "seeds", "sweep",
   ]
 
   /// Reads and checks a plan file, with `key=value` assignments over it (`--set`). Throws `Fault` 66 when there is no file, 65 with file and line
@@ -124,6 +125,7 @@ package struct TrainingPlan: Sendable {
     full = Set(try root.optional("full")?.list("parts").map { try $0.name("part", among: ["input", "output"]) } ?? [])
     saveEvery = try root.optional("save_every")?.integer(in: 1...10_000_000) ?? 50
     gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
+    record = try root.optional("record").map { try RecordPlan($0) }
     repartition = try root.optional("repartition")?.list("partitions").map { try RepartitionPlan($0) } ?? []
     sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }

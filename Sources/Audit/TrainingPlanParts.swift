@@ -22,6 +22,28 @@ package struct GradientDefensePlan: Sendable, Hashable {
   }
 }
 
+/// What of a training run goes into view.h5.
+package struct RecordPlan: Sendable, Hashable {
+  /// Gradients of what the server trains, one row an update (O9); what clients hand over to be averaged (O11).
+  package static let serverGradients = "gradients/adapters"
+  package static let rounds = "rounds/adapters"
+
+  /// Paths in the file.
+  package var channels: Set<String>
+  /// Only this many steps; nil for all.
+  package var steps: Int?
+
+  /// The channels with one row a token.
+  package var views: [Channel] { Channel.allCases.filter { $0 != .lengths && channels.contains($0.rawValue) } }
+
+  init(_ value: PlanValue) throws {
+    let map = try PlanMap(value.node, path: value.path, keys: ["channels", "steps"])
+    let known = Channel.allCases.filter { $0 != .lengths }.map(\.rawValue) + [Self.serverGradients, Self.rounds]
+    channels = Set(try map.required("channels").list("channels").map { try $0.name("channel", among: known) })
+    steps = try map.optional("steps")?.integer(in: 1...10_000_000)
+  }
+}
+
 /// The partition from a step on.
 package struct RepartitionPlan: Sendable, Hashable {
   /// Number of the first step under the new partition, from 1.

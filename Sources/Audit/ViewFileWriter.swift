@@ -34,6 +34,9 @@ package final class ViewWriter {
   private let file: HDF5File
   private let offsets: OffsetsAppender
   private let lengths: RowAppender<Int64>
+  /// Tables beside the channels, by path: made when their first row comes.
+  private var numbers: [String: RowAppender<Int64>] = [:]
+  private var vectors: [String: RowAppender<Float>] = [:]
   /// In the order of `Channel.allCases`, so that the file does not depend on the order of a dictionary.
   private let channels: [(channel: Channel, rows: Rows)]
 
@@ -88,10 +91,33 @@ package final class ViewWriter {
     }
   }
 
+  /// Appends whole numbers to the table `path` [rows], for example a number a document.
+  package func append(numbers values: [Int64], to path: String) throws {
+    if numbers[path] == nil { numbers[path] = try RowAppender(path, in: file.root, columns: nil, storage: HDF5Storage(deflate: 4)) }
+    try numbers[path]?.append(values)
+  }
+
+  /// Appends one row to the table `path` [rows, values.count]. Throws `.invalidData` for a value that is not finite.
+  package func append(vector values: [Float], to path: String) throws {
+    guard let bad = values.first(where: { !$0.isFinite }) else {
+      if vectors[path] == nil {
+        let appender = try RowAppender<Float>(path, in: file.root, columns: values.count, storage: HDF5Storage())
+        try appender.dataset.setAttribute("dims", ["message", "value"])
+        vectors[path] = appender
+      }
+      precondition(vectors[path]?.columns == values.count, "a row of \(values.count) for \(path)")
+      try vectors[path]?.append(values)
+      return
+    }
+    throw Fault(.invalidData, "\(path): \(bad) is not finite", at: file.path)
+  }
+
   /// Writes what is buffered and gives the file its name. Throws `.inputOutput` when the disk is full; the name then holds what it held before.
   package func close() throws {
     try offsets.finish()
     try lengths.finish()
+    for appender in numbers.values { try appender.finish() }
+    for appender in vectors.values { try appender.finish() }
     for (_, rows) in channels {
       switch rows {
       case .f32(let appender): try appender.finish()

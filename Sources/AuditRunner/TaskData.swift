@@ -7,43 +7,73 @@ package import SplitLearning
 package import Tasks
 package import Tokenizers
 
-/// A task's examples as tokens.
+/// A task's examples as tokens: multiple choice, or free text that is generated.
 package struct TaskData: Sendable {
-  package let train: [TokenisedExample]
-  package let validation: [TokenisedExample]
-  package let metrics: [TaskMetric]
+  package let train: [Item]
+  package let validation: [Item]
+  /// Names of what the task reports; the first is the one that intervals and tables are about.
+  package let metrics: [String]
+  /// Reads what the model generated.
+  package let tokenizer: any Tokenizer
 
   /// Names that a training plan may use.
-  package static let names = SuperGLUETask.allCases.map(\.rawValue) + ["sentiment"]
+  package static let names = SuperGLUETask.allCases.map(\.rawValue) + ["sentiment"] + GenerationTask.allCases.map(\.rawValue)
 
-  /// Prompts longer than this keep their end, where the question stands.
+  /// Longer prompts are cut to this many tokens.
   package static let longestPrompt = 448
+  /// Tokens of an answer: of a training example, and of what is generated when judged.
+  package static let longestAnswer = 64
 
-  package struct TokenisedExample: Sendable {
-    package let example: TaskExample
+  /// One example.
+  package struct Item: Sendable {
+    package enum Content: Sendable {
+      case choice(TaskExample, choices: [[Int32]])
+      case text(GenerationExample, answer: [Int32])
+    }
+
+    package let content: Content
     package let prompt: [Int32]
-    package let choices: [[Int32]]
 
     /// The text to learn: the answer's tokens count, the prompt's do not.
     package var sequence: TrainingSequence {
-      let answer = choices[example.label]
+      let answer =
+        switch content {
+        case .choice(let example, let choices): choices[example.label]
+        case .text(_, let answer): answer
+        }
       return TrainingSequence(tokens: prompt + answer, labels: prompt.map { _ in ignoredLabel } + answer)
     }
   }
 
   /// Reads the task's files and draws the examples that the plan limits it to; `seed` decides which.
   package init(_ plan: TrainingPlan.TaskPlan, seed: UInt64, tokenizer: any Tokenizer) throws {
+    self.tokenizer = tokenizer
+    if let task = GenerationTask(rawValue: plan.name) {
+      metrics = task.metrics.map(\.rawValue)
+      let split = try GenerationSplit(task, at: plan.path, validation: 0.1, seed: 1)
+      let (train, validation) = Self.drawn(split.train, split.validation, plan, seed)
+      self.train = try train.map { try Self.item($0, tokenizer, plan.path) }
+      self.validation = try validation.map { try Self.item($0, tokenizer, plan.path) }
+      return
+    }
     var (train, validation): ([TaskExample], [TaskExample])
     if plan.name == "sentiment" {
       let split = try TaskSplit(SentimentTask.examples(at: plan.path), validation: 0.2, seed: 1)
-      (train, validation, metrics) = (split.train, split.validation, [.accuracy])
+      (train, validation, metrics) = (split.train, split.validation, [TaskMetric.accuracy.rawValue])
     } else {
       let task = try SuperGLUETask.named(plan.name)
       train = try task.examples(at: plan.path + "/train.jsonl")
       validation = try task.examples(at: plan.path + "/val.jsonl")
-      metrics = task.metrics
+      metrics = [TaskMetric.accuracy.rawValue] + task.metrics.filter { $0 != .accuracy }.map(\.rawValue)
     }
-    // The limits draw the same examples for every cell of a seed, and the same validation examples for every seed.
+    (train, validation) = Self.drawn(train, validation, plan, seed)
+    self.train = try train.map { try Self.item($0, tokenizer, plan.path) }
+    self.validation = try validation.map { try Self.item($0, tokenizer, plan.path) }
+  }
+
+  /// The limits draw the same examples for every cell of a seed, and the same validation examples for every seed.
+  private static func drawn<T>(_ train: [T], _ validation: [T], _ plan: TrainingPlan.TaskPlan, _ seed: UInt64) -> ([T], [T]) {
+    var (train, validation) = (train, validation)
     var generator = CounterRandom(seed: seed, stream: "task/train").generator()
     train.shuffle(using: &generator)
     generator = CounterRandom(seed: 0, stream: "task/validation").generator()
@@ -51,16 +81,29 @@ package struct TaskData: Sendable {
       validation.shuffle(using: &generator)
       validation.removeLast(validation.count - limit)
     }
-    func tokenised(_ examples: [TaskExample]) throws -> [TokenisedExample] {
-      try examples.map { example in
-        let choices = example.choices.map { tokenizer.encode($0) }
-        guard choices.allSatisfy({ !$0.isEmpty }) else {
-          throw Fault(.invalidData, "an answer of example \(example.id) has no token", at: plan.path)
-        }
-        return TokenisedExample(example: example, prompt: tokenizer.encode(example.prompt).suffix(Self.longestPrompt), choices: choices)
-      }
+    return (Array(train.prefix(plan.train ?? train.count)), validation)
+  }
+
+  private static func item(_ example: TaskExample, _ tokenizer: any Tokenizer, _ path: String) throws -> Item {
+    let choices = example.choices.map { tokenizer.encode($0) }
+    guard choices.allSatisfy({ !$0.isEmpty }) else {
+      throw Fault(.invalidData, "an answer of example \(example.id) has no token", at: path)
     }
-    self.train = try tokenised(Array(train.prefix(plan.train ?? train.count)))
-    self.validation = try tokenised(validation)
+    // The end, where the question stands.
+    return Item(content: .choice(example, choices: choices), prompt: tokenizer.encode(example.prompt).suffix(longestPrompt))
+  }
+
+  private static func item(_ example: GenerationExample, _ tokenizer: any Tokenizer, _ path: String) throws -> Item {
+    // Text from a file must not speak the tokenizer's control language.
+    var answer = tokenizer.encode(example.answer, parsingSpecial: false).prefix(longestAnswer - 1)
+    let prompt = tokenizer.encode(example.prompt, parsingSpecial: false)
+    guard !answer.isEmpty, !prompt.isEmpty else {
+      throw Fault(.invalidData, "prompt or answer of example \(example.id) has no token", at: path)
+    }
+    answer += tokenizer.encode("\n", parsingSpecial: false)
+    // A long text keeps its beginning and its end: three quarters and the last quarter, where the question stands.
+    let head = longestPrompt * 3 / 4
+    let cut = prompt.count <= longestPrompt ? prompt : prompt.prefix(head) + prompt.suffix(longestPrompt - head)
+    return Item(content: .text(example, answer: Array(answer)), prompt: cut)
   }
 }

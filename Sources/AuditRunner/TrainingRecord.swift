@@ -1,16 +1,40 @@
 package import Audit
-import Foundation
+import Diagnostics
+package import Foundation
 package import SplitLearning
 
 /// What `train` found: training.json, one entry a cell. Numbers are of the run itself; nothing is interpolated.
 package struct TrainingRecord: Codable, Sendable {
-  package var schemaVersion = 1
+  package static let currentSchema = 2
+
+  package var schemaVersion = TrainingRecord.currentSchema
   package var runID: String
   package var commit: String
   package var host: String
   package var checkpoint: String
   package var plan: SettingValue
   package var cells: [Cell] = []
+
+  // Snake case has no acronyms: "run_id" comes back as "runId".
+  private enum CodingKeys: String, CodingKey { case schemaVersion, runID = "runId", commit, host, checkpoint, plan, cells }
+
+  /// training.json: snake case, sorted keys.
+  package func encoded() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return try encoder.encode(self)
+  }
+
+  /// Reads training.json. Throws `Fault` 65 at `path` unless it is a record of this release.
+  package init(json: Data, at path: String) throws {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    guard let record = try? decoder.decode(TrainingRecord.self, from: json), record.schemaVersion == TrainingRecord.currentSchema else {
+      throw Fault(.invalidData, "the file is no training record of this release", at: path, hint: "choose another folder with --output")
+    }
+    self = record
+  }
 
   package init(runID: String, commit: String, host: String, checkpoint: String, plan: SettingValue) {
     (self.runID, self.commit, self.host, self.checkpoint, self.plan) = (runID, commit, host, checkpoint, plan)
@@ -25,8 +49,10 @@ package struct TrainingRecord: Codable, Sendable {
     /// Metric → value before training and after, on `validationExamples` examples, noise included.
     package var before: [String: Double]
     package var after: [String: Double]
-    /// 95 % Clopper–Pearson of the accuracy after training.
-    package var accuracyInterval: [Double]
+    /// What `interval` is about.
+    package var metric: String
+    /// 95 % of `metric` after training: Clopper–Pearson of an accuracy, bootstrap over examples of a mean.
+    package var interval: [Double]
     package var trainingExamples: Int
     package var validationExamples: Int
     /// Loss of every step, nats per answer token.

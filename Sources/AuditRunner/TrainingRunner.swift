@@ -17,11 +17,9 @@ package struct TrainingRunner {
   private let data: TaskData
   private let federation: Federation
   /// Training examples of each client.
-  private let shards: [[TaskData.TokenisedExample]]
+  private let shards: [[TaskData.Item]]
   private let units: [String: SettingValue]
-
-  /// Prompts judged in one message.
-  private static let judgedTogether = 16
+  private let noise: NoiseStatement
 
   package init(_ cell: TrainingPlan.Cell, loaded: LoadedModel, data: TaskData) throws {
     (plan, seed, self.loaded, self.data) = (cell.plan, cell.seed, loaded, data)
@@ -30,7 +28,7 @@ package struct TrainingRunner {
     // Noise relative to the states is relative to those of the task's own prompts, before training.
     let statistics = try SplitExchange.statistics(data.train.prefix(64).map(\.prompt), model: model, inputBlocks: points.input)
     let defense = try DefenseCatalog.make(plan.defense).prepared(for: statistics, seed: UInt64(cell.seed))
-    units = defense.units
+    (units, noise) = (defense.units, defense.statement)
     var blueprint = TrainingBlueprint(
       model: model, adapters: plan.adapters, rule: AdamW(weightDecay: Float(plan.weightDecay)), clip: plan.clip, seed: UInt64(cell.seed),
       identity: TrainingIdentity(
@@ -60,17 +58,23 @@ package struct TrainingRunner {
     shards = try Self.shards(data.train, shared, seed: UInt64(cell.seed))
   }
 
-  private static func shards(_ examples: [TaskData.TokenisedExample], _ plan: TrainingPlan.FederationPlan, seed: UInt64) throws
-    -> [[TaskData.TokenisedExample]]
+  /// Deals the training examples to the clients; labels decide only in multiple choice.
+  private static func shards(_ examples: [TaskData.Item], _ plan: TrainingPlan.FederationPlan, seed: UInt64) throws
+    -> [[TaskData.Item]]
   {
     guard let alpha = plan.alpha, plan.clients > 1 else {
       let dealt = (0..<plan.clients).map { client in stride(from: client, to: examples.count, by: plan.clients).map { examples[$0] } }
       guard dealt.allSatisfy({ !$0.isEmpty }) else { throw Fault(.invalidData, "\(examples.count) examples for \(plan.clients) clients") }
       return dealt
     }
-    let known = Dictionary(examples.map { ($0.example.id, $0) }) { first, _ in first }
-    return try TaskSplit.dirichletShards(examples.map(\.example), clients: plan.clients, alpha: alpha, seed: seed)
-      .map { $0.compactMap { known[$0.id] } }
+    let choices = examples.compactMap { item -> TaskExample? in
+      if case .choice(let example, _) = item.content { example } else { nil }
+    }
+    guard choices.count == examples.count else {
+      throw Fault(.invalidData, "free text has no labels to deal by", hint: "drop federation.alpha for this task")
+    }
+    let known = Dictionary(zip(choices.map(\.id), examples)) { first, _ in first }
+    return try TaskSplit.dirichletShards(choices, clients: plan.clients, alpha: alpha, seed: seed).map { $0.compactMap { known[$0.id] } }
   }
 
   /// Where a run stands between two steps; see `TrainingSnapshot` for the rest.
@@ -90,7 +94,12 @@ package struct TrainingRunner {
   /// - Parameters:
   ///   - checkpoint: file that the run is saved to every `save_every` steps and goes on from if it is there; it is removed at the end.
   ///   - progress: fraction done, step and its loss; may throw to stop.
-  package func run(id: String, checkpoint: String? = nil, progress: (Double, Int, Double) throws -> Void) throws -> TrainingRecord.Cell {
+  ///   - recorder: files what the server sees; a recorded run is not resumed, its files are complete or absent.
+  package func run(
+    id: String, checkpoint: String? = nil, recorder: TrainingRecorder? = nil, progress: (Double, Int, Double) throws -> Void
+  ) throws -> TrainingRecord.Cell {
+    let checkpoint = recorder == nil ? checkpoint : nil
+    recorder?.watch(federation)
     let model = loaded.model.configuration
     var state: Progress
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
@@ -103,7 +112,7 @@ package struct TrainingRunner {
       try snapshot.restore(federation, blocks: model.blocks)
       state = snapshot.progress
     } else {
-      state = Progress(cell: id, before: try judge(), orders: shards.map { _ in [] }, epochs: shards.map { _ in 0 })
+      state = Progress(cell: id, before: try judge().values, orders: shards.map { _ in [] }, epochs: shards.map { _ in 0 })
     }
     let schedule = LearningRateSchedule(peak: Float(plan.learningRate), warmup: plan.warmup, steps: plan.steps, shape: plan.schedule)
     var started = Date()
@@ -112,7 +121,9 @@ package struct TrainingRunner {
       for move in plan.repartition where move.step == step + 1 {
         for client in federation.clients { state.ledger.addMigration(bytes: try client.move(to: move.partition, blocks: model.blocks)) }
       }
-      let batches = shards.indices.map { batch(of: $0, &state.orders[$0], &state.epochs[$0]) }
+      let drawn = shards.indices.map { batch(of: $0, &state.orders[$0], &state.epochs[$0]) }
+      let batches = drawn.map { $0.map(\.sequence) }
+      recorder?.expect(drawn, step: step)
       do {
         let each = try federation.step(batches, rate: schedule.rate(step), microbatches: plan.accumulate)
         state.losses.append(each.reduce(0, +) / Double(each.count))
@@ -132,19 +143,45 @@ package struct TrainingRunner {
       try progress(Double(step + 1) / Double(plan.steps), step + 1, state.losses.last!)
     }
     state.seconds += Date().timeIntervalSince(started)
-    if federation.clients.count > 1 { federation.average() }
+    if federation.clients.count > 1 { try federation.average() }
+    try recorder?.close()
     let cell = try finished(state, after: try judge())
     if let checkpoint { try? FileManager.default.removeItem(atPath: checkpoint) }
     return cell
   }
 
-  private func finished(_ state: Progress, after: [String: Double]) throws -> TrainingRecord.Cell {
-    let right = Int((after[TaskMetric.accuracy.rawValue]! * Double(data.validation.count)).rounded())
-    let interval = clopperPearson(successes: right, trials: data.validation.count)
+  /// A recorder for `run` that files into `folder`.
+  package func recorder(_ record: RecordPlan, folder: String, runID: String) throws -> TrainingRecorder {
+    try TrainingRecorder(
+      record, folder: folder,
+      identity: ViewIdentity(
+        runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
+        tokenizerSHA256: loaded.description.tokenizerSHA256, created: Provenance.now(), fedseaVersion: Version.current),
+      partition: plan.model.partition, width: loaded.model.configuration.hiddenSize, noise: noise)
+  }
+
+  /// What recording this run would write, in bytes, before anything runs: from the mean length of the training texts.
+  package func predictedBytes(_ plan: RecordPlan) -> Int {
+    let lengths = shards.flatMap { $0.map(\.sequence.tokens.count) }
+    let steps = min(plan.steps ?? self.plan.steps, self.plan.steps)
+    let sends = Double(steps * self.plan.batch * shards.count)
+    let tokens = sends * Double(lengths.reduce(0, +)) / Double(max(1, lengths.count))
+    let server = federation.servers.reduce(0) { $0 + $1.party.adapters.reduce(0) { $0 + $1.parameters } }
+    let own = federation.clients.reduce(0) { $0 + ($1.input.adapters + $1.output.adapters).reduce(0) { $0 + $1.parameters } }
+    var bytes = tokens * Double(loaded.model.configuration.hiddenSize * 4 * plan.views.count)
+    if plan.channels.contains(RecordPlan.serverGradients) { bytes += Double(steps * server * 4) }
+    if plan.channels.contains(RecordPlan.rounds) {
+      let rounds = self.plan.federation.mode == "server-hierarchical" ? steps / self.plan.federation.localSteps + 1 : 1
+      bytes += Double(rounds * own * 4)
+    }
+    return Int(bytes)
+  }
+
+  private func finished(_ state: Progress, after: TaskJudgement) throws -> TrainingRecord.Cell {
     let (ledger, tokens) = (state.ledger, Double(state.ledger.tokens))
     return TrainingRecord.Cell(
       id: state.cell, partitionInput: plan.model.partition.input, partitionOutput: plan.model.partition.output, seed: seed, defense: units,
-      before: state.before, after: after, accuracyInterval: [interval.lower, interval.upper], trainingExamples: data.train.count,
+      before: state.before, after: after.values, metric: data.metrics[0], interval: after.interval, trainingExamples: data.train.count,
       validationExamples: data.validation.count, losses: state.losses, seconds: state.seconds, tokensPerSecond: tokens / state.seconds,
       bytesPerToken: Double(ledger.bytes) / tokens, paddedHalfBytesPerToken: Double(ledger.paddedHalfBytes) / tokens,
       maskedHalfBytesPerToken: Double(ledger.maskedHalfBytes) / tokens, migrationBytes: ledger.migrationBytes,
@@ -154,7 +191,7 @@ package struct TrainingRunner {
   }
 
   /// The next examples of a client, in an order that is drawn anew every epoch.
-  private func batch(of client: Int, _ order: inout [Int], _ epoch: inout UInt64) -> [TrainingSequence] {
+  private func batch(of client: Int, _ order: inout [Int], _ epoch: inout UInt64) -> [TaskData.Item] {
     while order.count < plan.batch {
       let stream = federation.clients.count == 1 ? "training/order" : "training/order/\(client)"
       var generator = CounterRandom(seed: UInt64(seed), stream: stream).generator(item: epoch)
@@ -162,7 +199,7 @@ package struct TrainingRunner {
       epoch += 1
     }
     defer { order.removeFirst(plan.batch) }
-    return order.prefix(plan.batch).map { shards[client][$0].sequence }
+    return order.prefix(plan.batch).map { shards[client][$0] }
   }
 
   /// All adapters, block by block.
@@ -172,29 +209,5 @@ package struct TrainingRunner {
     return client.input.adapters + middle.map { server.adapters[$0 - server.range.lowerBound] } + client.output.adapters
   }
 
-  /// The choice with the largest probability of its first token that tells the choices apart; metrics of the whole validation part.
-  private func judge() throws -> [String: Double] {
-    var predicted: [Int] = []
-    for start in stride(from: 0, to: data.validation.count, by: Self.judgedTogether) {
-      let group = data.validation[start..<min(start + Self.judgedTogether, data.validation.count)]
-      predicted += try predictions(Array(group))
-    }
-    let score = TaskScore(Array(Set(data.metrics + [.accuracy])), predicted: predicted, of: data.validation.map(\.example))
-    return Dictionary(uniqueKeysWithValues: score.values.map { ($0.key.rawValue, $0.value) })
-  }
-
-  /// Choices of one token are compared after the prompt alone; longer ones token by token, by their mean log-probability.
-  private func predictions(_ examples: [TaskData.TokenisedExample]) throws -> [Int] {
-    if examples.allSatisfy({ $0.choices.allSatisfy { $0.count == 1 } }) {
-      let scores = try federation.clients[0].nextTokenScores(examples.map(\.prompt), options: examples.map { $0.choices.map { $0[0] } })
-      return scores.map { row in row.indices.max { row[$0] < row[$1] }! }
-    }
-    return try examples.map { example in
-      let means = try example.choices.map { choice -> Float in
-        let texts = choice.indices.map { example.prompt + choice.prefix($0) }
-        return try federation.clients[0].nextTokenScores(texts, options: choice.map { [$0] }).reduce(0) { $0 + $1[0] } / Float(choice.count)
-      }
-      return means.indices.max { means[$0] < means[$1] }!
-    }
-  }
+  private func judge() throws -> TaskJudgement { try TaskJudgement(federation, data) }
 }

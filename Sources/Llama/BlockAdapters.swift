@@ -76,6 +76,9 @@ package struct BlockAdapters: Sendable, Equatable {
     }
   }
 
+  /// Values of everything together.
+  package var parameters: Int { names.reduce(0) { $0 + self[$1].count } }
+
   package var zeros: BlockAdapters {
     var out = self
     for name in names { out[name] = [Float](repeating: 0, count: self[name].count) }

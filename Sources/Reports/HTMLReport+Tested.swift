@@ -85,7 +85,10 @@ extension HTMLReport {
 
   private static let channelNames = [
     Channel.inputHiddenStates.rawValue: "hidden states that the client sends",
-    Channel.outputHiddenStates.rawValue: "hidden states that the server sends back", Channel.lengths.rawValue: "text lengths and positions",
+    Channel.outputHiddenStates.rawValue: "hidden states that the server sends back",
+    Channel.outputGradients.rawValue: "loss gradients that the client sends back in training",
+    Channel.inputGradients.rawValue: "loss gradients that the server returns in training",
+    Channel.lengths.rawValue: "text lengths and positions",
   ]
 
   private static let roles: [ThreatModel.Role: String] = [

@@ -53,13 +53,28 @@ package final class Federation {
     case .serverHierarchical(let localSteps):
       sequentialServerSteps += 1
       let losses = try alone(batches, rate: rate, microbatches)
-      if steps % max(1, localSteps) == 0 { average() }
+      if steps % max(1, localSteps) == 0 { try average() }
       return losses
     }
   }
 
+  /// Sequences that are only judged have numbers from here on: training never gets so far, and no noise is drawn twice.
+  package static let firstJudged: UInt64 = 1 << 23
+
+  /// Client `index` and its server as they stand, for generation with KV caches, under the same protection.
+  package func inference(client index: Int) -> SplitClient {
+    let server = servers[min(index, servers.count - 1)]
+    let client = clients[index]
+    let middle = client.input.range.upperBound..<client.output.range.lowerBound
+    return client.inference(over: InProcessTransport(SplitServer(server.inferenceBlocks(middle))))
+  }
+
   /// Replaces every party's copy of each block by their mean: FedAvg, a copy counted as often as clients train it.
-  package func average() {
+  package func average() throws {
+    for (i, client) in clients.enumerated() {
+      let own = [client.input, client.output].flatMap { party in zip(party.range, party.adapters).map { ($0, $1) } }
+      try servers[min(i, servers.count - 1)].observer?(.round(client: client.number, blocks: Dictionary(uniqueKeysWithValues: own)))
+    }
     var means: [Int: BlockAdapters] = [:]
     let ranges = clients.flatMap { [$0.input.range, $0.output.range] } + servers.map(\.party.range)
     guard let last = ranges.map(\.upperBound).max() else { return }

@@ -11,6 +11,8 @@ package struct InputBlocks: Sendable {
     embedding = model.embedding
     stack = model.stack[0..<points.input]
   }
+
+  init(embedding: Weight, stack: BlockStack) { (self.embedding, self.stack) = (embedding, stack) }
 }
 
 /// B: what the server runs.
@@ -22,6 +24,8 @@ package struct MiddleBlocks: Sendable {
     stack = model.stack[points.input..<model.configuration.blocks - points.output]
     width = model.configuration.hiddenSize
   }
+
+  init(stack: BlockStack, width: Int) { (self.stack, self.width) = (stack, width) }
 }
 
 /// C: the last q blocks, norm and head; stays with the client.
@@ -33,4 +37,6 @@ package struct OutputBlocks: Sendable {
     stack = model.stack[model.configuration.blocks - points.output..<model.configuration.blocks]
     head = model.head
   }
+
+  init(stack: BlockStack, head: OutputHead) { (self.stack, self.head) = (stack, head) }
 }

@@ -160,6 +160,13 @@ package final class TrainingClient {
     output.refresh()
   }
 
+  /// This client with what its blocks learned, for generation with KV caches.
+  func inference(over transport: any SplitTransport) -> SplitClient {
+    SplitClient(
+      input: InputBlocks(embedding: embedding, stack: input.trainable.adapted),
+      output: OutputBlocks(stack: output.trainable.adapted, head: head), transport: transport, protector: protector)
+  }
+
   /// Restores what a snapshot holds.
   func restore(sent: UInt64, _ body: (inout TrainingParty, inout TrainingParty) throws -> Void) rethrows {
     self.sent = sent

@@ -1,6 +1,6 @@
 import Diagnostics
-import Kernels
-import Llama
+package import Kernels
+package import Llama
 
 /// The only way between client and server in training: four tensors a step (h_A, h_B, ∂L/∂h_B, ∂L/∂h_A), the norms of the server's gradients one
 /// way and the word to update the other, and whole blocks when the partition moves. Tokens, labels and the loss never cross.
@@ -26,6 +26,8 @@ package final class TrainingServer {
   private let blocks: Int
   private let width: Int
   private let longestSequence: Int
+  /// Told of everything that passes here in training, in order: the seat of a curious server.
+  package var observer: ((TrainingObservation) throws -> Void)?
   /// Blocks that run here for each client.
   private var ranges: [Int: Range<Int>] = [:]
   private var pending: Pending?
@@ -95,8 +97,14 @@ package final class TrainingServer {
       if training { runs.append(Run(members: members, tape: tape)) }
       deal(output, to: members, &states)
     }
-    if training { pending = Pending(requests: requests, runs: runs) }
-    return zip(requests, states).map { SmashedData(sequences: $0.message.sequences, lengths: $0.message.lengths, states: $1) }
+    let answers = zip(requests, states).map { SmashedData(sequences: $0.message.sequences, lengths: $0.message.lengths, states: $1) }
+    if training {
+      pending = Pending(requests: requests, runs: runs)
+      for (request, answer) in zip(requests, answers) {
+        try observer?(.states(client: request.client, sent: request.message, returned: answer.states))
+      }
+    }
+    return answers
   }
 
   /// ∂L/∂h_A for ∂L/∂h_B of the messages of the last `forward`, in the same order.
@@ -112,6 +120,9 @@ package final class TrainingServer {
     for run in pending.runs.reversed() {
       deal(party.backward(joinedRows(run.members.map { states[$0] }), run.tape), to: run.members, &states)
     }
+    for (gradient, answer) in zip(gradients, states) {
+      try observer?(.gradients(client: gradient.client, sent: gradient.message, returned: answer))
+    }
     return zip(gradients, states).map { SmashedData(sequences: $0.message.sequences, lengths: $0.message.lengths, states: $1) }
   }
 
@@ -119,6 +130,7 @@ package final class TrainingServer {
     guard rate.isFinite, rate >= 0, factor.isFinite, factor >= 0 else {
       throw Fault(.invalidData, "a learning rate of \(rate), a clipping factor of \(factor)")
     }
+    try observer?(.update(range: party.range, gradients: party.gradients))
     party.update(rate: rate, factor: factor)
   }
 
@@ -151,8 +163,23 @@ package final class TrainingServer {
     return taken
   }
 
+  /// Blocks `range` with what they learned, for inference.
+  func inferenceBlocks(_ range: Range<Int>) -> MiddleBlocks { MiddleBlocks(stack: party.trainable.adapted[range], width: width) }
+
   /// Restores what a snapshot holds.
   func restore(_ body: (inout TrainingParty) throws -> Void) rethrows { try body(&party) }
+}
+
+/// What a server sees and computes in training.
+package enum TrainingObservation {
+  /// h̃_A of one client's message, and h_B that went back (O1, O7; O3 when a text comes again).
+  case states(client: Int, sent: SmashedData, returned: Matrix)
+  /// ∂L/∂h_B of one client's message, and ∂L/∂h_A that went back (O8, O9).
+  case gradients(client: Int, sent: SmashedData, returned: Matrix)
+  /// Gradients of what the server trains, before it updates (O9). One entry a block of `range`.
+  case update(range: Range<Int>, gradients: [BlockAdapters])
+  /// What a client trains of its own blocks, as it passes through the server to be averaged (O11).
+  case round(client: Int, blocks: [Int: BlockAdapters])
 }
 
 /// One client's connection to a server in the same process.

@@ -55,37 +55,33 @@ struct TrainCommand: ParsableCommand {
       let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
       let runner = try TrainingRunner(cell, loaded: loaded, data: data)
       let checkpoint = directory.appending(path: "checkpoint-\(cell.id).safetensors").path
-      let result = try runner.run(id: cell.id, checkpoint: checkpoint) { fraction, step, loss in
+      let recorder = try cell.plan.record.map { plan in
+        Terminal.say("recording      about \(runner.predictedBytes(plan).formatted(.byteCount(style: .file))) for \(cell.id)")
+        return try runner.recorder(plan, folder: directory.appending(path: "views/\(cell.id)").path, runID: runID)
+      }
+      let result = try runner.run(id: cell.id, checkpoint: checkpoint, recorder: recorder) { fraction, step, loss in
         try interruption.check()
         let done = (Double(number) + fraction) / Double(cells.count)
         line.show("cell \(number + 1) of \(cells.count): \(cell.id), step \(step), loss \(String(format: "%.3f", loss))", fraction: done)
       }
       try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
       record.cells.append(result)
-      try AtomicFile.write(try encoded(record), to: directory.appending(path: "training.json"))
+      try AtomicFile.write(try record.encoded(), to: directory.appending(path: "training.json"))
     }
     line.clear()
     switch format {
-    case .json: try Output.write(String(decoding: encoded(record), as: UTF8.self) + "\n")
+    case .json: try Output.write(String(decoding: record.encoded(), as: UTF8.self) + "\n")
     case .text: try Output.write(table(record))
     }
-  }
-
-  private func encoded(_ record: TrainingRecord) throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return try encoder.encode(record)
   }
 
   /// The record of an earlier, unfinished run of the same plan.
   private func earlier(_ directory: URL, _ runID: String) throws -> TrainingRecord? {
     let file = directory.appending(path: "training.json")
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let record = try? decoder.decode(TrainingRecord.self, from: AtomicFile.read(file, limit: 1 << 28)), record.runID == runID else {
-      throw Fault(.invalidData, "the file is no record of this plan", at: file.path, hint: "choose another folder with --output")
+    let record = try TrainingRecord(json: AtomicFile.read(file, limit: 1 << 28), at: file.path)
+    guard record.runID == runID else {
+      throw Fault(.invalidData, "the file is a record of another plan", at: file.path, hint: "choose another folder with --output")
     }
     return record
   }
@@ -99,8 +95,8 @@ struct TrainCommand: ParsableCommand {
       let name = cell.id.padding(toLength: 32, withPad: " ", startingAt: 0)
       let (first, last) = (cell.losses.first ?? 0, cell.losses.suffix(10).reduce(0, +) / Double(max(1, min(10, cell.losses.count))))
       lines.append(
-        "\(name) \(percent(cell.before["accuracy"] ?? 0))  \(percent(cell.after["accuracy"] ?? 0))  "
-          + "[\(percent(cell.accuracyInterval[0])), \(percent(cell.accuracyInterval[1]))] \(cell.validationExamples)   "
+        "\(name) \(percent(cell.before[cell.metric] ?? 0))  \(percent(cell.after[cell.metric] ?? 0))  "
+          + "[\(percent(cell.interval.first ?? 0)), \(percent(cell.interval.last ?? 0))] \(cell.validationExamples)   "
           + String(format: "%.3f → %.3f", first, last) + String(format: "   %.0f", cell.tokensPerSecond)
           + String(
             format: "   %.0f (%.0f, %.0f)", cell.bytesPerToken, cell.paddedHalfBytesPerToken, cell.maskedHalfBytesPerToken ?? .nan))

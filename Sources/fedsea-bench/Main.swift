@@ -6,7 +6,12 @@ import Kernels
 @main
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fedsea-bench", abstract: "Measures kernels, the model and the attacks, on an otherwise idle machine.")
+    commandName: "fedsea-bench", abstract: "Measures kernels, the model and the attacks, on an otherwise idle machine.",
+    subcommands: [Measure.self, WriteRandom.self, StepMemory.self], defaultSubcommand: Measure.self)
+}
+
+struct Measure: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Measures speed; one JSON line a result.")
 
   @Argument(help: "The checkpoint: a GGUF file or a Hugging Face folder.")
   var checkpoint: String
