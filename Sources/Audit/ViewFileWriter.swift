@@ -101,7 +101,8 @@ package final class ViewWriter {
   package func append(vector values: [Float], to path: String) throws {
     guard let bad = values.first(where: { !$0.isFinite }) else {
       if vectors[path] == nil {
-        let appender = try RowAppender<Float>(path, in: file.root, columns: values.count, storage: HDF5Storage())
+        // Few rows leave most of a chunk empty: deflate keeps that out of the file.
+        let appender = try RowAppender<Float>(path, in: file.root, columns: values.count, storage: HDF5Storage(deflate: 1))
         try appender.dataset.setAttribute("dims", ["message", "value"])
         vectors[path] = appender
       }

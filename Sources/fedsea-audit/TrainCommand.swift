@@ -38,6 +38,7 @@ struct TrainCommand: ParsableCommand {
       throw Fault(
         .cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: directory.path, hint: "choose another with --output")
     }
+    removeLeftovers(in: directory)
     Terminal.say("task           \(plan.task.name) from \(plan.task.path)")
     Terminal.say("split          \(cells.count) cells of \(plan.steps) steps × \(plan.batch) texts, \(plan.precision.rawValue)")
     Terminal.say("output         \(directory.path)\n")
@@ -72,6 +73,14 @@ struct TrainCommand: ParsableCommand {
     switch format {
     case .json: try Output.write(String(decoding: record.encoded(), as: UTF8.self) + "\n")
     case .text: try Output.write(table(record))
+    }
+  }
+
+  /// Checkpoints that a killed run had begun to write.
+  private func removeLeftovers(in directory: URL) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+    where name.hasPrefix("checkpoint-") && name.contains(".safetensors.partial-") {
+      try? FileManager.default.removeItem(at: directory.appending(path: name))
     }
   }
 
