@@ -105,7 +105,8 @@ package struct TrainingRunner {
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
       let snapshot = try TrainingSnapshot<Progress>(contentsOf: checkpoint)
       guard snapshot.progress.cell == id, snapshot.progress.orders.count == shards.count, snapshot.progress.epochs.count == shards.count,
-        zip(snapshot.progress.orders, shards).allSatisfy({ order, shard in order.allSatisfy(shard.indices.contains) })
+        zip(snapshot.progress.orders, shards).allSatisfy({ order, shard in order.allSatisfy(shard.indices.contains) }),
+        snapshot.progress.ledger.isSound, snapshot.progress.epochs.allSatisfy({ $0 < 1 << 48 })
       else {
         throw Fault(.invalidData, "the checkpoint is of another run", at: checkpoint, hint: "delete it to start anew")
       }

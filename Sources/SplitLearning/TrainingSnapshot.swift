@@ -19,6 +19,13 @@ package struct TrainingSnapshot<Progress: Codable> {
     var sent: [UInt64]
     /// Optimizer steps, by party and block.
     var optimizerSteps: [String: [Int]]
+
+    /// Whether a run can count on from here: a file may hold any number, and an overflow would trap.
+    var areSound: Bool {
+      let counts = [steps, sequentialServerSteps] + optimizerSteps.values.flatMap { $0 }
+      return version == 1 && counts.allSatisfy { (0...1 << 48).contains($0) }
+        && sent.enumerated().allSatisfy { $1 >> 24 == UInt64($0) && $1 & 0xFF_FFFF < Federation.firstJudged }
+    }
   }
 
   /// Writes `federation` as it stands. Throws when the disk is full or the folder cannot be written.
@@ -45,7 +52,7 @@ package struct TrainingSnapshot<Progress: Codable> {
     file = try SafetensorsFile.open(at: path)
     let decoder = JSONDecoder()
     guard file.metadata["format"] == "fedsea-training", let counters = file.metadata["counters"], let progress = file.metadata["progress"],
-      let read = try? decoder.decode(Counters.self, from: Data(counters.utf8)), read.version == 1, read.steps >= 0,
+      let read = try? decoder.decode(Counters.self, from: Data(counters.utf8)), read.areSound,
       let state = try? decoder.decode(Progress.self, from: Data(progress.utf8))
     else { throw Fault(.invalidData, "this is no training checkpoint of this release", at: path) }
     (self.counters, self.progress) = (read, state)

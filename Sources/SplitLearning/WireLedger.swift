@@ -13,6 +13,11 @@ package struct WireLedger: Sendable, Hashable, Codable {
 
   package init() {}
 
+  /// Whether the counts can grow: false only for what came from a broken file.
+  package var isSound: Bool {
+    [steps, tokens, bytes, paddedHalfBytes, maskedHalfBytes, migrationBytes].allSatisfy { (0...1 << 60).contains($0) }
+  }
+
   /// Counts one step of one client over sequences of these lengths.
   package mutating func add(lengths: [Int], channels: Int) {
     let (rows, longest) = (lengths.reduce(0, +), lengths.max() ?? 0)

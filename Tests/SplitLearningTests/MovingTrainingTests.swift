@@ -146,6 +146,15 @@ import Testing
         try TrainingSnapshot<Note>(contentsOf: path).restore(federation(model, .sequential, points), blocks: model.configuration.blocks)
       } catch is Fault {}
     }
+    // Counters that the next step would overflow, in a header of the same length.
+    let text = String(decoding: sound[8..<8 + header], as: UTF8.self)
+    for (old, new) in [("sent\\\":[0]", "sent\\\":[\(UInt64.max)]"), ("steps\\\":0", "steps\\\":\(Int.max)")] {
+      #expect(text.contains(old))
+      let changed = [UInt8](text.replacingOccurrences(of: old, with: new).utf8)
+      let length = withUnsafeBytes(of: UInt64(changed.count).littleEndian) { [UInt8]($0) }
+      try Data(length + changed + sound[(8 + header)...]).write(to: URL(filePath: path))
+      #expect(throws: Fault.self) { try TrainingSnapshot<Note>(contentsOf: path) }
+    }
     try Data(sound).write(to: URL(filePath: path))
     let other = try federation(model, .clientBatch, points + points)
     #expect(throws: Fault.self) { try TrainingSnapshot<Note>(contentsOf: path).restore(other, blocks: model.configuration.blocks) }
