@@ -48,21 +48,3 @@ package struct Observation: Sendable, Equatable {
     (self.values, self.dimensions, self.unit, self.noise) = (values, dimensions, unit, noise)
   }
 }
-
-/// What the defense publishes about the noise on a channel (Kerckhoffs: the law is known, the draw is not).
-package struct NoiseStatement: Sendable, Hashable, Codable {
-  /// Name of the defense, `none` without one.
-  package var defense: String
-  /// `none` or `gaussian`.
-  package var law: String
-  /// Standard deviation of the noise per coordinate, in activation units; 0 without noise; nil when withheld from the attacker.
-  package var sigma: Double?
-  /// L2 bound that each token's state was clipped to before the noise; nil without clipping.
-  package var clip: Double?
-
-  package init(defense: String, law: String, sigma: Double?, clip: Double? = nil) {
-    (self.defense, self.law, self.sigma, self.clip) = (defense, law, sigma, clip)
-  }
-
-  package static let none = NoiseStatement(defense: "none", law: "none", sigma: 0)
-}

@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 package import Llama
 
 /// What a method is, for `list`, for validation and for the report.
@@ -61,9 +61,27 @@ package struct AttackerMeans: Sendable {
   package var excluded: Set<Int32>
   package var seed: UInt64
   package var memory: AttackerMemory
+  /// K3 only: what a colluding client sent through the same cut and defense, with its own text.
+  package var collusion: LabelledStates?
 
-  package init(model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory) {
+  package init(
+    model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil
+  ) {
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
+    self.collusion = collusion
+  }
+}
+
+/// States with the text that they are of: a colluding client's, or an attacker's own.
+package struct LabelledStates: Sendable {
+  /// Token ids, one array a passage.
+  package var passages: [[Int32]]
+  /// [N, C], all passages packed.
+  package var states: Matrix
+
+  package init(passages: [[Int32]], states: Matrix) {
+    precondition(passages.reduce(0) { $0 + $1.count } == states.rows, "states of \(states.rows) rows for other passages")
+    (self.passages, self.states) = (passages, states)
   }
 }
 

@@ -8,7 +8,7 @@ import SplitLearning
 /// Root attributes `encoding-type="fedsea-view"`, `encoding-version`, `run_id`, `plan_sha256`, `checkpoint_sha256`, `tokenizer_sha256`, `created`,
 /// `fedsea_version`, `partition_input`, `partition_output`; `/samples/offsets` int64 [documents + 1]; `/metadata/lengths` int64 [documents]; one
 /// dataset [N, C] a channel at the path of its raw value, f32 or IEEE f16, with the attributes `dims`, `unit`, `defense`, `noise_law` and,
-/// unless it is withheld, `noise_sigma`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
+/// unless it is withheld, `noise_sigma`, and where they apply `noise_clip`, `noise_step`, `noise_kept`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
 package enum ViewFile {
   static let encoding = "fedsea-view"
 
@@ -64,9 +64,11 @@ package enum ViewFile {
     try dataset.setAttribute("dims", description.dimensions)
     try dataset.setAttribute("unit", description.unit)
     try dataset.setAttribute("defense", description.noise.defense)
-    try dataset.setAttribute("noise_law", description.noise.law)
+    try dataset.setAttribute("noise_law", description.noise.law.rawValue)
     if let sigma = description.noise.sigma { try dataset.setAttribute("noise_sigma", sigma) }
     if let clip = description.noise.clip { try dataset.setAttribute("noise_clip", clip) }
+    if let step = description.noise.step { try dataset.setAttribute("noise_step", step) }
+    if let kept = description.noise.kept { try dataset.setAttribute("noise_kept", Int64(kept)) }
   }
 
   private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
@@ -108,10 +110,25 @@ package enum ViewFile {
   }
 
   private static func readNoise(_ dataset: HDF5Dataset) throws -> NoiseStatement {
-    let sigma = try dataset.hasAttribute("noise_sigma") ? dataset.real("noise_sigma") : nil
-    if let sigma, !(sigma >= 0 && sigma.isFinite) { throw dataset.invalid("noise_sigma is \(sigma), expected a standard deviation") }
-    let clip = try dataset.hasAttribute("noise_clip") ? dataset.real("noise_clip") : nil
-    if let clip, !(clip > 0 && clip.isFinite) { throw dataset.invalid("noise_clip is \(clip), expected an L2 bound") }
-    return NoiseStatement(defense: try dataset.text("defense"), law: try dataset.text("noise_law"), sigma: sigma, clip: clip)
+    func number(_ name: String, _ expected: String, _ isValid: (Double) -> Bool) throws -> Double? {
+      guard try dataset.hasAttribute(name) else { return nil }
+      let value = try dataset.real(name)
+      guard value.isFinite, isValid(value) else { throw dataset.invalid("\(name) is \(value), expected \(expected)") }
+      return value
+    }
+    let name = try dataset.text("noise_law")
+    guard let law = NoiseStatement.Law(rawValue: name) else {
+      let known = NoiseStatement.Law.allCases.map(\.rawValue).joined(separator: ", ")
+      throw dataset.invalid("noise_law is \"\(name)\", expected one of \(known)")
+    }
+    let sigma = try number("noise_sigma", "a standard deviation") { $0 >= 0 }
+    let clip = try number("noise_clip", "a bound on a norm") { $0 > 0 }
+    let step = try number("noise_step", "the width of a bin") { $0 > 0 }
+    let kept = try dataset.hasAttribute("noise_kept") ? dataset.integer("noise_kept") : nil
+    if let kept, !(1...Int64(dataset.columns)).contains(kept) { throw dataset.invalid("noise_kept is \(kept) of \(dataset.columns)") }
+    if law == .quantized && step == nil { throw dataset.invalid("noise_law is quantized, but noise_step is missing") }
+    if law == .sparsified && kept == nil { throw dataset.invalid("noise_law is sparsified, but noise_kept is missing") }
+    return NoiseStatement(
+      defense: try dataset.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init))
   }
 }

@@ -51,7 +51,7 @@ package struct GaussianNoise: Defense {
     return PreparedDefense(
       protector: Protector(sigma: noise.sigma, clip: clip, random: CounterRandom(seed: seed, stream: "noise/input-cut")),
       statement: active
-        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? "gaussian" : "none", sigma: noise.sigma, clip: clip)
+        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? .gaussian : .none, sigma: noise.sigma, clip: clip)
         : .none,
       units: units)
   }

@@ -59,6 +59,23 @@ package struct CounterRandom: Sendable {
     return out
   }
 
+  /// Laplace values of mean 0 and standard deviation 1 for `item`, by inversion in double precision.
+  package func laplace(item: UInt64, count: Int) -> [Double] {
+    var out: [Double] = []
+    out.reserveCapacity(count + 3)
+    var index: UInt32 = 0
+    while out.count < count {
+      let w = words(item: item, index: index)
+      for word in [w.0, w.1, w.2, w.3] {
+        let u = (Double(word) + 0.5) * 0x1p-32 - 0.5
+        out.append((u < 0 ? 1 : -1) * log1p(-2 * abs(u)) / 2.0.squareRoot())
+      }
+      index += 1
+    }
+    out.removeLast(out.count - count)
+    return out
+  }
+
   /// A sequential generator of this stream, for shuffles and sampling.
   package func generator(item: UInt64 = 0) -> Sequence { Sequence(source: self, item: item) }
 

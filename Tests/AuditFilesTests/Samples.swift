@@ -18,8 +18,8 @@ enum Samples {
     return AdversaryView(
       identity: identity, partition: PartitionPoints(input: 2, output: 1), offsets: offsets,
       observations: [
-        .inputHiddenStates: Observation(values: input, noise: NoiseStatement(defense: "gaussian-noise", law: "gaussian", sigma: 0.25)),
-        .outputHiddenStates: Observation(values: output, noise: NoiseStatement(defense: "gaussian-noise", law: "gaussian", sigma: nil)),
+        .inputHiddenStates: Observation(values: input, noise: NoiseStatement(defense: "gaussian-noise", law: .gaussian, sigma: 0.25)),
+        .outputHiddenStates: Observation(values: output, noise: NoiseStatement(defense: "gaussian-noise", law: .gaussian, sigma: nil)),
       ])
   }
 

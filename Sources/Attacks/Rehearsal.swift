@@ -1,0 +1,50 @@
+package import Audit
+package import Kernels
+import Checkpoints
+import Llama
+import SplitLearning
+
+/// An attack on text that the attacker knows: public passages through its own copy of the client's blocks and the published defense. Learned
+/// attacks train on rehearsals and every attack picks its hyper-parameters on one; private text is never involved.
+package struct Rehearsal: Sendable {
+  /// As if the passages were the victim's.
+  package let view: AdversaryView
+  /// Token ids of each document of the view.
+  package let truth: [[Int32]]
+
+  /// The clean states [N, C] of the passages at the cut.
+  package let clean: Matrix
+}
+
+extension AttackerMeans {
+  /// Passages `range` of the auxiliary text (clamped to what is there) as a victim's documents, at the cut and under the defense of `view`.
+  /// - Parameters:
+  ///   - sigma: the deviation of the noise where the statement withholds it, or to train for another one.
+  ///   - stream: names the draws: other streams, other noise.
+  package func rehearsal(like view: AdversaryView, passages range: Range<Int>, sigma: Double? = nil, stream: String) -> Rehearsal {
+    let passages = Array(auxiliary[range.clamped(to: 0..<auxiliary.count)]).filter { !$0.isEmpty }
+    let clean = states(of: passages, inputBlocks: view.partition.input)
+    let noise = view.observations[.inputHiddenStates]?.noise ?? .none
+    let observed = noise.observed(
+      clean, sequences: passages.indices.flatMap { i in passages[i].map { _ in UInt64(i) } }, positions: passages.flatMap(\.indices),
+      sigma: sigma, random: CounterRandom(seed: seed, stream: "rehearsal/\(stream)"), model.compute)
+    return Rehearsal(
+      view: AdversaryView(
+        identity: view.identity, partition: view.partition, offsets: passages.reduce(into: [0]) { $0.append($0.last! + $1.count) },
+        observations: [.inputHiddenStates: Observation(values: observed, noise: noise)]),
+      truth: passages, clean: clean)
+  }
+
+  /// Clean states [N, C] of passages after the first `inputBlocks` blocks of the attacker's copy of the model, packed.
+  package func states(of passages: [[Int32]], inputBlocks: Int) -> Matrix {
+    let stack = model.stack[0..<inputBlocks]
+    var values: [Float] = []
+    for start in stride(from: 0, to: passages.count, by: 16) {
+      let group = passages[start..<min(start + 16, passages.count)]
+      var caches = group.map { _ in stack.emptyCache() }
+      values +=
+        stack.forward(model.embedding.gather(group.flatMap { $0 }), PackedBatch(lengths: group.map(\.count)), caches: &caches).values
+    }
+    return Matrix(rows: passages.reduce(0) { $0 + $1.count }, columns: model.configuration.hiddenSize, values: values)
+  }
+}
