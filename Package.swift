@@ -62,7 +62,7 @@ let package = Package(
       "AuditRunner",
       [
         "Diagnostics", "Kernels", "Checkpoints", "Tokenizers", "HDF5", "Llama", "SplitLearning", "Privacy", "Audit", "Attacks", "Defenses",
-        "PrivateText", "LeakageMetrics", "Fetching", "Datasets", "Tasks", "Reports",
+        "PrivateText", "LeakageMetrics", "Fetching", "Datasets", "Tasks", "Reports", crypto,
       ]),
     .executableTarget(
       name: "fedsea-audit",

@@ -24,36 +24,48 @@ package struct SequentialMatching: Attack {
     case proposals
   }
 
+  /// What is done about weights that may differ from the victim's (K1: fine-tuning unknown to the attacker).
+  enum Mismatch: String, CaseIterable { case auto, none, profile, affine, adapters }
+
   package static let description = MethodDescription(
     name: "sequential-matching",
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
-    deviations: "Gaussian noise likelihood, LM prior, beam and candidate proposals are added; clipping is modelled",
+    deviations:
+      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
     cost:
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
-    knowledge: .k2, channels: [.inputHiddenStates],
+    knowledge: .k1, channels: [.inputHiddenStates],
     settings: [
       "candidates": "proposals (default), language-model or exhaustive", "beam": "hypotheses kept per document, default 1",
       "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
+      "mismatch":
+        "weights that differ from the victim's: none; profile (the noise of a position is at least what its best candidate leaves); affine (a correction is learned from the first pass); adapters (the victim's adapters are recovered first); auto (default): adapters at K1, none above. affine and adapters decode twice",
     ])
 
   package static let rules: [String: SettingRule] = [
     "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64), "prior_weight": .number(0...10),
-    "max_candidates": .integer(1...(1 << 30)),
+    "max_candidates": .integer(1...(1 << 30)), "mismatch": .choice(Mismatch.allCases.map(\.rawValue)),
   ]
 
   let candidates: Candidates
   let beam: Int
   let priorWeight: Float
   let maxCandidates: Int
+  let mismatch: Mismatch
 
   package init(_ settings: [String: SettingValue]) throws {
     let reader = SettingReader(settings, of: Self.description.name)
     candidates = try reader.choice("candidates", default: .proposals)
     beam = try reader.integer("beam", default: 1, in: 1...64)
     priorWeight = Float(try reader.real("prior_weight", default: 1, in: 0...10))
+    mismatch = try reader.choice("mismatch", default: .auto)
     maxCandidates = try reader.integer("max_candidates", default: 1 << 30, in: 1...(1 << 30))
   }
+
+  /// Candidates evaluated at least when the weights may be foreign: as long as it is not known how far off the truth lies, and after that.
+  let leastAtFirst = 8192
+  let leastLater = 64
 
   /// Documents decoded in step with each other, so that every product has many rows.
   private static let documentsTogether = 32
@@ -61,21 +73,51 @@ package struct SequentialMatching: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let started = Date()
-    var tokens: [[Int32]] = []
-    var posterior = TokenPosterior(width: SequentialDecoder.posteriorWidth)
+    let stack = means.model.stack[0..<view.partition.input]
+    let isForeign = mismatch != .none && (mismatch != .auto || means.knowledge < .k2)
+    let sigma = try sigma(observation, view, means)
+    var likelihood = CandidateLikelihood(noise: observation.noise, sigma: Float(sigma), profiles: isForeign)
+    // Self-training takes two passes; progress counts them.
+    let passes = isForeign && mismatch != .profile ? 2.0 : 1.0
+    var (found, forwards) = try decode(view, observation.values, likelihood, stack, means) { try progress($0 / passes) }
+    if isForeign, mismatch != .profile,
+      let victim = try VictimModel(view, observation, found, sigma: sigma, stack: stack, method: mismatch, means)
+    {
+      likelihood.correction = victim.correction
+      let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress(0.5 + $0 / passes) }
+      (found, forwards) = (second, forwards + more)
+    }
+    found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+    return found
+  }
+
+  /// One pass over all documents, left to right in each.
+  private func decode(
+    _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ stack: BlockStack, _ means: AttackerMeans,
+    _ progress: (Double) throws -> Void
+  ) throws -> (Reconstruction, forwards: Int) {
+    var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
-      var decoder = SequentialDecoder(self, observation, group.map(view.range), view.partition.input, means)
+      var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, means)
       let rows = group.reduce(0) { $0 + view.range(of: $1).count }
-      let found = try decoder.decode { try progress((Double(view.offsets[first]) + $0 * Double(rows)) / Double(max(1, view.tokens))) }
-      for document in found {
-        tokens.append(document.tokens)
-        for step in document.posteriors { posterior.append(step, position: 0) }
+      let documents = try decoder.decode {
+        try progress((Double(view.offsets[first]) + $0 * Double(rows)) / Double(max(1, view.tokens)))
+      }
+      for document in documents {
+        found.tokens.append(document.tokens)
+        for step in document.posteriors { found.posterior!.append(step, position: 0) }
       }
       forwards += decoder.forwards
     }
-    return Reconstruction(
-      tokens: tokens, posterior: posterior, cost: AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards))
+    return (found, forwards)
+  }
+
+  /// The deviation of the noise: as stated, or where it is withheld its estimate.
+  private func sigma(_ observation: Observation, _ view: AdversaryView, _ means: AttackerMeans) throws -> Double {
+    if let stated = observation.noise.sigma { return stated }
+    guard let estimate = NoiseEstimate.sigma(view, observation.values, observation.noise, means) else { return 0 }
+    return estimate
   }
 }

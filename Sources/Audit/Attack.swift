@@ -63,12 +63,15 @@ package struct AttackerMeans: Sendable {
   package var memory: AttackerMemory
   /// K3 only: what a colluding client sent through the same cut and defense, with its own text.
   package var collusion: LabelledStates?
+  /// Whether `model` is the victim's exactly (K2, K3) or what its fine-tuning began from (K1).
+  package var knowledge: ThreatModel.Knowledge
 
   package init(
-    model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil
+    model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil,
+    knowledge: ThreatModel.Knowledge = .k2
   ) {
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
-    self.collusion = collusion
+    (self.collusion, self.knowledge) = (collusion, knowledge)
   }
 }
 

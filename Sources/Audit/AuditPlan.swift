@@ -17,6 +17,10 @@ package struct AuditPlan: Sendable {
   package var attacks: [AttackPlan]
   package var metrics: [String]
   package var seeds: [Int]
+  /// Positions at which every cell is compared with the Bayes reference (exhaustive, oracle prefix); 0 for none.
+  package var reference: Int
+  /// The victim's fine-tuning, or nil when it runs the public checkpoint.
+  package var victim: VictimPlan?
   /// A union of grids; empty without a sweep.
   package var sweep: [SweepGrid]
 
@@ -53,6 +57,8 @@ package struct DatasetPlan: Sendable, Hashable {
   package var minTokens: Int
   /// Longer documents are cut to at most this many tokens.
   package var maxTokens: Int
+  /// How often the client sends each document, each time with fresh noise (epochs of training, retries), in an order of its own.
+  package var repeats = 1
 }
 
 /// A defense by name, its noise in one unit, and its other settings.

@@ -23,6 +23,8 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   package var warnings: [String]
   /// What crosses the trust boundary and whether the defense covers it; nil when the run did not state it.
   package var coverage: [ChannelCoverage]?
+  /// How far attacks stay behind the Bayes reference; nil when the plan did not ask for it.
+  package var references: [ReferenceResult]?
   /// The command line that made this record, one argument an element; nil when it was not kept.
   package var invocation: [String]?
   /// What the attacks that ran are, in their catalog's words; nil when it was not kept.
@@ -33,20 +35,20 @@ package struct AuditRecord: Sendable, Codable, Equatable {
     commit: String, host: HostDescription, checkpoint: CheckpointDescription, dataset: DatasetDescription, threatModel: ThreatModel,
     defense: SettingValue, results: [CellResult] = [], utility: [UtilityResult] = [], margins: [MarginHistogram] = [],
     timings: [String: Double] = [:], warnings: [String] = [], coverage: [ChannelCoverage]? = nil, invocation: [String]? = nil,
-    attacks: [MethodDescription]? = nil
+    attacks: [MethodDescription]? = nil, references: [ReferenceResult]? = nil
   ) {
     (self.runID, self.complete, self.eligible, self.created) = (runID, complete, eligible, created)
     (self.plan, self.planSHA256, self.versions, self.commit) = (plan, planSHA256, versions, commit)
     (self.host, self.checkpoint, self.dataset, self.threatModel) = (host, checkpoint, dataset, threatModel)
     (self.defense, self.results, self.utility, self.margins) = (defense, results, utility, margins)
     (self.timings, self.warnings) = (timings, warnings)
-    (self.coverage, self.invocation, self.attacks) = (coverage, invocation, attacks)
+    (self.coverage, self.invocation, self.attacks, self.references) = (coverage, invocation, attacks, references)
   }
 
   enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version", runID = "run_id", complete, eligible, created, plan, planSHA256 = "plan_sha256", versions, commit
     case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings, coverage
-    case invocation, attacks
+    case invocation, attacks, references
   }
 }
 

@@ -5,12 +5,12 @@ import SplitLearning
 enum PlanKeys {
   static let plan = [
     "plan", "version", "description", "paper", "model", "threat_model", "dataset", "defense", "attack", "attacks", "metrics", "seeds",
-    "sweep",
+    "sweep", "victim", "reference",
   ]
   static let model = ["checkpoint", "partition"]
   static let partition = ["input", "output"]
-  static let threatModel = ["role", "knowledge", "channels", "auxiliary"]
-  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens"]
+  static let threatModel = ["role", "knowledge", "channels", "auxiliary", "noise"]
+  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens", "repeats"]
   static let noise = ["mean_abs", "sigma", "relative", "epsilon", "delta", "clip"]
   /// Keys of which a defense takes one.
   static let noiseUnits = ["mean_abs", "sigma", "relative", "epsilon"]
@@ -37,6 +37,8 @@ extension AuditPlan {
     attacks = try AttackPlan.list(root, known: known)
     metrics = try AuditPlan.metrics(root.optional("metrics"), known: known)
     seeds = try AuditPlan.seeds(root.optional("seeds"))
+    reference = try root.optional("reference")?.integer(in: 0...1_000_000) ?? 0
+    victim = try root.optional("victim").map { try VictimPlan($0) }
     if !cell { _ = try cells() }
   }
 
@@ -59,6 +61,10 @@ extension AuditPlan {
     if let level = map.optional("knowledge") {
       let names = ThreatModel.Knowledge.allCases.map(\.rawValue)
       model.knowledge = try ThreatModel.Knowledge(rawValue: level.name("knowledge level", among: names)) ?? model.knowledge
+    }
+    if let noise = map.optional("noise") {
+      let names = ThreatModel.NoiseKnowledge.allCases.map(\.rawValue)
+      model.noise = try ThreatModel.NoiseKnowledge(rawValue: noise.name("knowledge of the noise", among: names))
     }
     if let channels = map.optional("channels") {
       let names = Channel.allCases.map(\.rawValue)
@@ -131,6 +137,7 @@ extension DatasetPlan {
     limit = try map.optional("limit")?.integer(in: 1...AuditPlan.largestCount) ?? (named ? 12 : nil)
     minTokens = try map.optional("min_tokens")?.integer(in: 1...AuditPlan.largestCount) ?? (named ? 32 : 1)
     maxTokens = try map.optional("max_tokens")?.integer(in: 1...AuditPlan.largestCount) ?? max(minTokens, named ? 64 : 512)
+    repeats = try map.optional("repeats")?.integer(in: 1...1_000) ?? 1
     guard minTokens <= maxTokens else { throw value.fault("min_tokens \(minTokens) is above max_tokens \(maxTokens)") }
   }
 }

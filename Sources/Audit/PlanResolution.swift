@@ -86,6 +86,12 @@ extension AuditPlan {
       "dataset": dataset.resolved, "defense": defense.resolved, "attacks": .list(attacks.map(\.resolved)),
       "metrics": .list(metrics.map { .string($0) }), "seeds": .list(seeds.map { .number(Double($0)) }),
     ]
+    if reference > 0 { map["reference"] = .number(Double(reference)) }
+    if let victim { map["victim"] = victim.resolved }
+    if let noise = threatModel.noise, case .map(var inner)? = map["threat_model"] {
+      inner["noise"] = .string(noise.rawValue)
+      map["threat_model"] = .map(inner)
+    }
     if !sweep.isEmpty {
       map["sweep"] = .list(sweep.map { grid in .map(Dictionary(grid.axes.map { ($0.key, .list($0.values)) }) { _, last in last }) })
     }
@@ -107,11 +113,12 @@ extension AuditPlan {
 }
 
 extension DatasetPlan {
-  var resolved: SettingValue {
+  package var resolved: SettingValue {
     var map: [String: SettingValue] = [
       "limit": limit.map { .number(Double($0)) } ?? .null, "min_tokens": .number(Double(minTokens)),
       "max_tokens": .number(Double(maxTokens)),
     ]
+    if repeats > 1 { map["repeats"] = .number(Double(repeats)) }
     switch source {
     case .named(let name, let split): (map["name"], map["split"]) = (.string(name), .string(split))
     case .file(let path, let column): (map["path"], map["column"]) = (.string(path), column.map { .string($0) } ?? .null)

@@ -20,11 +20,16 @@ package struct ThreatModel: Sendable, Hashable, Codable {
     package static func < (a: Knowledge, b: Knowledge) -> Bool { a.rawValue < b.rawValue }
   }
 
+  /// Whether the attacker knows how much noise a defense adds. Its law is always known (Kerckhoffs).
+  package enum NoiseKnowledge: String, Sendable, Codable, CaseIterable { case known, withheld }
+
   package var role: Role
   package var knowledge: Knowledge
   package var channels: [Channel]
   /// The public text the attacker may learn from: a dataset name, or nil.
   package var auxiliary: String?
+  /// Known where it is not said.
+  package var noise: NoiseKnowledge?
 
   package init(role: Role, knowledge: Knowledge, channels: [Channel], auxiliary: String? = nil) {
     (self.role, self.knowledge, self.channels, self.auxiliary) = (role, knowledge, channels, auxiliary)

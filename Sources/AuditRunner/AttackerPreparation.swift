@@ -10,8 +10,9 @@ package enum AttackerPreparation {
   package static func means(_ plan: AuditPlan, loaded: LoadedModel, store: ArtifactStore) throws -> AttackerMeans {
     let seed = plan.seeds.first ?? 1
     return AttackerMeans(
-      model: loaded.model,
+      model: plan.threatModel.knowledge < .k2 ? loaded.model : try Victim.stored(plan, loaded: loaded, store: store),
       auxiliary: try PublicText.passages(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store),
-      excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory())
+      excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory(),
+      knowledge: plan.threatModel.knowledge)
   }
 }

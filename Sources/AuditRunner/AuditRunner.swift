@@ -55,9 +55,16 @@ package final class AuditRunner {
     var finished: [CellFile] = []
     var record: AuditRecord?
     for (index, cell) in cells.enumerated() {
-      let bench = try workbenches[cell.seed] ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store)
+      let bench =
+        try workbenches[cell.seed]
+        ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store) { stage, part in
+          try report(
+            Progress(
+              cell: index + 1, cells: cells.count, stage: "fine-tuning the \(stage), \(Int(part * 100)) %",
+              fraction: Double(index) / Double(cells.count)))
+        }
       workbenches[cell.seed] = bench
-      if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.documents).write(to: directory.appending(path: "truth.h5").path) }
+      if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.sent).write(to: directory.appending(path: "truth.h5").path) }
       let origin = origin(loaded, bench)
       let file: CellFile
       if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin) {
@@ -100,12 +107,15 @@ package final class AuditRunner {
     let defense = try DefenseCatalog.make(cell.defense).prepared(
       for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
     let exchange = try SplitExchange(
-      bench.corpus.documents, model: bench.loaded.model, points: cell.partition, defense: defense, channels: cell.plan.threatModel.channels,
+      bench.corpus.sent, model: bench.victim, points: cell.partition, defense: defense, channels: cell.plan.threatModel.channels,
       identity: ViewIdentity(
         runID: runID, planSHA256: plan.sha256, checkpointSHA256: bench.loaded.description.sha256,
         tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current))
+    var view = exchange.view
+    if cell.plan.threatModel.noise == .withheld { for channel in view.observations.keys { view.observations[channel]!.noise.sigma = nil } }
+    let means = bench.means(inputBlocks: cell.partition.input, defense: defense)
     try Self.makeFolder(directory.appending(path: "cells/\(cell.id)"))
-    try ViewFile.write(exchange.view, to: directory.appending(path: "cells/\(cell.id)/view.h5").path)
+    try ViewFile.write(view, to: directory.appending(path: "cells/\(cell.id)/view.h5").path)
     let forwardSeconds = Date().timeIntervalSince(began)
 
     var scored: [Scoring.Scored] = []
@@ -113,13 +123,13 @@ package final class AuditRunner {
     for (k, attackPlan) in cell.plan.attacks.enumerated() {
       let attack = try AttackCatalog.make(attackPlan.name, settings: attackPlan.settings)
       let start = Date()
-      let reconstruction = try attack.reconstruct(exchange.view, with: bench.means) { part in
+      let reconstruction = try attack.reconstruct(view, with: means) { part in
         try tell(attackPlan.label, (Double(k) + part) / Double(cell.plan.attacks.count))
       }
       let description = type(of: attack).description
       let entry = Scoring.Scored(
         attack: attackPlan.label, isBaseline: description.isBaseline, channel: description.channels.first,
-        documents: try bench.scoring.paired(reconstruction), seconds: Date().timeIntervalSince(start))
+        documents: try bench.scoring.paired(bench.corpus.ofFirstSends(reconstruction)), seconds: Date().timeIntervalSince(start))
       scored.append(entry)
       samples += bench.scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
     }
@@ -128,7 +138,36 @@ package final class AuditRunner {
     return CellFile(
       cell: cell.id, origin: origin, results: bench.scoring.results(scored, cell: cell.id, settings: settings), samples: samples,
       utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
-      timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)])
+      timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
+      reference: try reference(view, scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) })
+  }
+
+  /// The Bayes reference at the positions that the plan asks for, and how far each attack stays behind it there.
+  private func reference(
+    _ view: AdversaryView, _ scored: [Scoring.Scored], _ cell: PlanCell, _ bench: Workbench, settings: [String: SettingValue],
+    _ progress: (Double) throws -> Void
+  ) throws -> ReferenceResult? {
+    guard cell.plan.reference > 0, cell.plan.dataset.repeats == 1, cell.plan.threatModel.noise != .withheld else { return nil }
+    let began = Date()
+    var means = bench.means
+    means.model = bench.victim
+    let positions = try BayesReference.decisions(bench.corpus.documents, view, count: cell.plan.reference, means, progress: progress)
+    guard !positions.isEmpty else { return nil }
+    let groups = Dictionary(grouping: positions, by: \.document).sorted { $0.key < $1.key }
+    func estimate(_ value: (BayesReference.Position) -> Double) -> Estimate? {
+      bootstrap(groups.map { [$0.value.reduce(0.0) { $0 + value($1) }, Double($0.value.count)] }, seed: UInt64(cell.seed)) { $0[0] / $0[1] }
+    }
+    guard let own = estimate({ $0.isHit ? 1 : 0 }) else { return nil }
+    let shortfalls = scored.compactMap { entry -> ReferenceResult.Shortfall? in
+      func hit(_ p: BayesReference.Position) -> Double {
+        entry.documents[p.document].guessTokens[p.position] == entry.documents[p.document].truthTokens[p.position] ? 1 : 0
+      }
+      guard !entry.isBaseline, let accuracy = estimate(hit), let behind = estimate({ ($0.isHit ? 1 : 0) - hit($0) }) else { return nil }
+      return .init(attack: entry.attack, accuracy: accuracy.mean, shortfall: behind.mean, ci95: behind.ci95)
+    }
+    return ReferenceResult(
+      cell: cell.id, settings: settings, positions: positions.count, accuracy: own.mean, ci95: own.ci95, attacks: shortfalls,
+      seconds: Date().timeIntervalSince(began))
   }
 
   /// exp of the mean loss over predicted tokens of all documents, with its interval over documents.
@@ -167,7 +206,8 @@ package final class AuditRunner {
       host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
       defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins,
       timings: timings,
-      warnings: benches.values.flatMap(\.corpus.warnings), coverage: Coverage.of(plan), invocation: invocation, attacks: descriptions)
+      warnings: benches.values.flatMap(\.corpus.warnings), coverage: Coverage.of(plan), invocation: invocation, attacks: descriptions,
+      references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil)
   }
 
   static func makeFolder(_ url: URL) throws {

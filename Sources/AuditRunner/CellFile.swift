@@ -13,6 +13,7 @@ package struct CellFile: Codable, Sendable {
   package var samples: [SampleRecord]
   package var utility: [UtilityResult]
   package var timings: [String: Double]
+  package var reference: ReferenceResult?
 
   package static func url(_ cell: String, in directory: URL) -> URL { directory.appending(path: "cells/\(cell)/cell.json") }
 

@@ -3,12 +3,15 @@ import Datasets
 import Diagnostics
 package import Fetching
 import Foundation
+import Kernels
 package import PrivateText
 package import Tokenizers
 
 /// The private documents of a run, and the public text that the attacker may learn from.
 package struct PrivateCorpus: Sendable {
   package let documents: [PrivateDocument]
+  /// What the client sends, one after another: indices into `documents`, each `repeats` times, in a seeded order; as they come when sent once.
+  package let sends: [Int]
   package let auxiliary: [[Int32]]
   package let description: DatasetDescription
   package let warnings: [String]
@@ -21,6 +24,12 @@ package struct PrivateCorpus: Sendable {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
     let set = try Self.documents(plan.dataset, seed: Self.textSeed, store: store, tokenize: tokenize)
     documents = set.documents.map { PrivateDocument(id: $0.id, text: $0.text, tokens: tokenizer.encode($0.text, parsingSpecial: false)) }
+    var order = Array(documents.indices)
+    if plan.dataset.repeats > 1 {
+      var generator = CounterRandom(seed: UInt64(Self.textSeed), stream: "sends").generator()
+      order = [[Int]](repeating: order, count: plan.dataset.repeats).flatMap { $0 }.shuffled(using: &generator)
+    }
+    sends = order
     guard !documents.isEmpty else {
       throw Fault(.invalidData, "the data set \(set.name) has no document of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens")
     }
@@ -28,6 +37,39 @@ package struct PrivateCorpus: Sendable {
       name: set.name, sha256: set.sha256, documents: documents.count, tokens: documents.reduce(0) { $0 + $1.tokens.count })
     warnings = set.warnings
     auxiliary = try PublicText.passages(plan, seed: Self.textSeed, tokenizer: tokenizer, store: store)
+  }
+
+  /// Other text of the source under attack, for the victim's fine-tuning: passages drawn with another seed; of a file, the file itself.
+  static func otherPassages(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws -> [[Int32]] {
+    let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
+    var wanted = plan.dataset
+    if case .named = wanted.source { wanted.limit = 400 }
+    return try documents(wanted, seed: textSeed + 1_000, store: store, tokenize: tokenize).documents.map { try tokenize($0.text) }
+  }
+
+  /// The documents in the order in which they are sent.
+  package var sent: [PrivateDocument] { sends.map { documents[$0] } }
+
+  /// What a reconstruction of all sends says of each document: that of its first send.
+  package func ofFirstSends(_ found: Reconstruction) throws -> Reconstruction {
+    guard sends.count != documents.count else { return found }
+    guard found.tokens.count == sends.count else {
+      throw Fault(.invalidData, "the guesses are of \(found.tokens.count) documents, \(sends.count) were sent")
+    }
+    let firsts = documents.indices.map { sends.firstIndex(of: $0) ?? 0 }
+    var out = Reconstruction(tokens: firsts.map { found.tokens[$0] }, cost: found.cost)
+    guard let posterior = found.posterior else { return out }
+    let offsets = found.tokens.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+    guard posterior.positions == offsets.last else {
+      throw Fault(.invalidData, "the posterior is of \(posterior.positions) positions, the guesses of \(offsets.last ?? 0)")
+    }
+    let rows = firsts.flatMap { offsets[$0]..<offsets[$0 + 1] }
+    let w = posterior.width
+    out.posterior = TokenPosterior(
+      width: w, ids: rows.flatMap { posterior.ids[$0 * w..<($0 + 1) * w] },
+      logProbabilities: rows.flatMap { posterior.logProbabilities[$0 * w..<($0 + 1) * w] },
+      restLogProbability: rows.map { posterior.restLogProbability[$0] })
+    return out
   }
 
   private static func documents(_ plan: DatasetPlan, seed: Int, store: ArtifactStore, tokenize: Tokenize) throws -> DocumentSet {

@@ -1,9 +1,11 @@
 import Tokenizers
 import Attacks
+import Diagnostics
+import SplitLearning
 package import Audit
 package import Fetching
 import LeakageMetrics
-import Llama
+package import Llama
 package import Privacy
 
 /// What all cells of one seed share: the documents, the attacker's means, the scorer, and statistics per cut.
@@ -11,15 +13,29 @@ package final class Workbench {
   package let loaded: LoadedModel
   package let corpus: PrivateCorpus
   package let means: AttackerMeans
+  /// The model that the victim runs.
+  package let victim: LlamaModel
+  /// At K3, a client that shares its text and what it sent with the attacker; its own fine-tuning differs from the victim's.
+  private let colluder: LlamaModel?
+  /// Passages of the colluding client.
+  private static let collusionPassages = 300
   package let scoring: Scoring
   private var statistics: [Int: StateStatistics] = [:]
 
-  package init(_ plan: AuditPlan, seed: Int, loaded: LoadedModel, store: ArtifactStore) throws {
+  package init(
+    _ plan: AuditPlan, seed: Int, loaded: LoadedModel, store: ArtifactStore, progress: (String, Double) throws -> Void = { _, _ in }
+  ) throws {
     self.loaded = loaded
     corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
+    let knowledge = plan.threatModel.knowledge
+    victim = try Victim.model(.victim, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("victim", $0) }
+    colluder =
+      knowledge == .k3
+      ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
-      model: loaded.model, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed),
-      memory: AttackerMemory())
+      model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens,
+      seed: UInt64(seed),
+      memory: AttackerMemory(), knowledge: knowledge)
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed))
@@ -28,8 +44,23 @@ package final class Workbench {
   /// Statistics of the states at the cut after `inputBlocks` blocks, on public text.
   package func statistics(inputBlocks: Int) throws -> StateStatistics {
     if let known = statistics[inputBlocks] { return known }
-    let made = try SplitExchange.statistics(corpus.auxiliary, model: loaded.model, inputBlocks: inputBlocks)
+    let made = try SplitExchange.statistics(corpus.auxiliary, model: victim, inputBlocks: inputBlocks)
     statistics[inputBlocks] = made
     return made
+  }
+
+  /// The attacker's means in one cell: at K3 with what the colluding client sent through the same cut and defense.
+  package func means(inputBlocks: Int, defense: PreparedDefense) -> AttackerMeans {
+    guard let colluder else { return means }
+    let passages = Array(corpus.auxiliary.prefix(Self.collusionPassages))
+    var own = means
+    own.model = colluder
+    let clean = own.states(of: passages, inputBlocks: inputBlocks)
+    // Sequence names that no private document has, so that no draw of noise is shared.
+    let ids = passages.indices.flatMap { i in passages[i].map { _ in UInt64(i) | 1 << 31 } }
+    let sent = defense.protector.protect(clean, sequences: ids, positions: passages.flatMap(\.indices))
+    var out = means
+    out.collusion = LabelledStates(passages: passages, states: sent)
+    return out
   }
 }

@@ -9,3 +9,7 @@ void openblas_set_num_threads(int threads);
 int openblas_get_num_threads(void);
 char *openblas_get_corename(void);
 char *openblas_get_config(void);
+// LAPACK, the Fortran interface: every argument by address, matrices by columns, one hidden length per character argument (1, not passed by name).
+void dpotrf_(char *uplo, int *n, double *a, int *lda, int *info);
+void dpotrs_(char *uplo, int *n, int *nrhs, double *a, int *lda, double *b, int *ldb, int *info);
+void dtrtri_(char *uplo, char *diag, int *n, double *a, int *lda, int *info);

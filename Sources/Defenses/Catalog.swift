@@ -6,6 +6,9 @@ package enum DefenseCatalog {
   package static let all: [any Defense.Type] = [
     NoDefense.self,
     GaussianNoise.self,
+    LaplaceNoise.self,
+    Quantization.self,
+    Sparsification.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -6,7 +6,7 @@ package import Kernels
 package struct LlamaModel: Sendable {
   package let configuration: LlamaConfiguration
   package let embedding: Weight
-  package let stack: BlockStack
+  package private(set) var stack: BlockStack
   package let head: OutputHead
   package let compute: Compute
   package let precision: Precision
@@ -18,6 +18,14 @@ package struct LlamaModel: Sendable {
     embedding = try Weight(checkpoint.matrix("model.embed_tokens.weight"), precision: precision, compute: compute)
     stack = try BlockStack(checkpoint, range: 0..<configuration.blocks, precision: precision, compute: compute)
     head = try OutputHead(checkpoint, embedding: embedding, precision: precision, compute: compute)
+  }
+
+  /// The same model with other blocks, for example fine-tuned ones.
+  package func replacing(_ stack: BlockStack) -> LlamaModel {
+    precondition(stack.first == 0 && stack.blocks.count == self.stack.blocks.count, "\(stack.blocks.count) blocks for another model")
+    var model = self
+    model.stack = stack
+    return model
   }
 
   /// Checks ids against the vocabulary: the border between untrusted tokens and `Weight.gather`.

@@ -1,0 +1,91 @@
+import Audit
+import Kernels
+
+/// ln p(observed row | state of a candidate), up to a constant of the row, under the published law:
+///
+///     gaussian    −‖y − m‖² / 2s²             laplace     −‖y − m‖₁ / b, b = s/√2
+///     quantized   −Σ max(0, |y − m| − Δ/2)² / 2s²: 0 inside the bin, and outside it as improbable as the rounding of m makes it
+///     sparsified  −‖y − m‖² / 2s² over kept coordinates − Σ max(0, |m| − θ)² / 2s² over dropped ones, θ the smallest magnitude kept
+///
+/// m is the candidate's state after the same clipping. s is the noise, and at least a thousandth of the row's RMS (storage and rounding).
+struct CandidateLikelihood: Sendable {
+  let noise: NoiseStatement
+  /// Standard deviation per coordinate: stated, or estimated where it is withheld.
+  let sigma: Float
+  /// When the weights may differ from the victim's: s is at least what accepted candidates usually leave (profile likelihood), and as long as none
+  /// were accepted, what the best candidate leaves.
+  var profiles = false
+  /// For positions after the first, when it has been fitted: states are compared after it.
+  var correction: AffineCorrection?
+
+  /// What a distance weighs and up to where it is plausible for the truth.
+  struct Scale: Sendable {
+    /// Score = −weight · distance.
+    var weight: Float
+    /// A true candidate's distance is below it but for about one row in 10⁸.
+    var limit: Float
+  }
+
+  /// Statistics of the observed rows, computed once: [N, C].
+  struct Target: Sendable {
+    fileprivate let raw: Matrix
+    fileprivate let corrected: Matrix?
+    fileprivate let rms: [Float]
+  }
+
+  func target(_ observed: Matrix) -> Target {
+    let compute = Compute()
+    let rms = (0..<observed.rows).map { r in
+      (observed[row: r].reduce(0) { $0 + $1 * $1 } / Float(max(1, observed.columns))).squareRoot()
+    }
+    return Target(raw: observed, corrected: correction.map { $0.whitened(observed, compute) }, rms: rms)
+  }
+
+  /// One distance a row of `states` [B, C], to rows `rows` of the target.
+  func distances(_ states: Matrix, _ target: Target, rows: [Int32], isFirst: Bool, _ compute: Compute) -> [Float] {
+    var states = states
+    if noise.clip != nil { states = clipping.deterministic(states, compute) }
+    if let correction, !isFirst, let corrected = target.corrected {
+      return compute.squaredDistances(correction.applied(states, compute), to: corrected, target: rows)
+    }
+    switch noise.law {
+    case .none, .gaussian: return compute.squaredDistances(states, to: target.raw, target: rows)
+    case .laplace: return compute.absoluteDistances(states, to: target.raw, target: rows)
+    case .quantized: return compute.binDistances(states, to: target.raw, target: rows, half: Float(noise.step ?? 0) / 2)
+    case .sparsified: return compute.sparseDistances(states, to: target.raw, target: rows)
+    }
+  }
+
+  /// - Parameters:
+  ///   - best: the smallest distance known at this position.
+  ///   - typical: the usual distance of accepted candidates at later positions, where the weights may be foreign and some were accepted before.
+  func scale(_ target: Target, row: Int, isFirst: Bool, best: Float, typical: Float? = nil) -> Scale {
+    let width = Float(target.raw.columns)
+    let floor = max(target.rms[row] * 1e-3, 1e-12)
+    let isWhitened = correction != nil && !isFirst
+    var variance = noise.law == .quantized || noise.law == .sparsified ? floor * floor : max(sigma, floor) * max(sigma, floor)
+    if isWhitened { variance = 0 }
+    if noise.law == .laplace && !isWhitened {
+      var b = variance.squareRoot() / Float(2).squareRoot()
+      if profiles { b = max(b, (isFirst ? nil : typical) ?? best / width) }
+      return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()))
+    }
+    guard profiles else { return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot())) }
+    // Residuals of foreign weights have heavier tails than noise: up to three times the usual square.
+    variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
+    return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width)
+  }
+
+  /// Deviation of the observation around the state, for proposals by anchors: of a bin it is Δ/√12.
+  var proposalSigma: Double {
+    noise.law == .quantized ? (noise.step ?? 0) / 12.0.squareRoot() : Double(sigma)
+  }
+
+  /// Whether the distance is Euclidean and uncorrected, which the exhaustive search with bf16 products relies on.
+  var isPlainGaussian: Bool { (noise.law == .none || noise.law == .gaussian) && correction == nil && !profiles }
+
+  /// Clipping alone: rounding and dropping are in the distance.
+  private var clipping: NoiseStatement {
+    NoiseStatement(defense: noise.defense, law: noise.law == .laplace ? .laplace : .none, sigma: 0, clip: noise.clip)
+  }
+}

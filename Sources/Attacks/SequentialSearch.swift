@@ -1,0 +1,68 @@
+import Foundation
+
+/// What one position of one hypothesis has come to: which candidates were tried and how they fit.
+struct SequentialSearch {
+  /// λ ln q [V], and ln q + ln anchor likelihood [V] which orders the candidates.
+  let prior: [Float]
+  let proposal: [Float]
+  /// ln Σ exp(proposal): what all tokens together are expected to weigh.
+  let proposalMass: Float
+  /// Whether `proposal` knows the observation; otherwise it is the prior alone.
+  let isInformed: Bool
+  /// Candidates evaluated before the search may end.
+  let least: Int
+  var order: [Int32] = []
+  private(set) var evaluated: [(token: Int32, distance: Float)] = []
+  private(set) var best: Float = -.infinity
+  private(set) var smallest: Float = .infinity
+  private(set) var scale = CandidateLikelihood.Scale(weight: 1, limit: .infinity)
+  var settled = false
+
+  init(prior: [Float], proposal: [Float], proposalMass: Float, isInformed: Bool, least: Int = 0) {
+    (self.prior, self.proposal, self.proposalMass) = (prior, proposal, proposalMass)
+    (self.isInformed, self.least) = (isInformed, least)
+  }
+
+  func score(_ candidate: (token: Int32, distance: Float)) -> Float { prior[Int(candidate.token)] - scale.weight * candidate.distance }
+
+  /// Candidates with their scores, best first, ties to the smaller token.
+  var ranked: [(token: Int32, score: Float)] {
+    evaluated.map { ($0.token, score($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }
+  }
+
+  mutating func add(_ candidates: [(token: Int32, distance: Float)]) {
+    evaluated += candidates
+    smallest = candidates.reduce(smallest) { min($0, $1.distance) }
+  }
+
+  /// To be called after a round: scores all candidates under the scale that the round leaves.
+  mutating func weigh(_ scale: CandidateLikelihood.Scale) {
+    self.scale = scale
+    best = evaluated.reduce(-.infinity) { max($0, score($1)) }
+  }
+
+  /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass.
+  func isSettled(share: Double) -> Bool {
+    guard evaluated.count >= least, let top = evaluated.max(by: { score($0) < score($1) }), top.distance <= scale.limit else {
+      return false
+    }
+    return restMass < share
+  }
+
+  /// Expected share of the posterior held by candidates that were not evaluated. With anchors: their proposal mass, rescaled by what the
+  /// evaluated ones turned out to weigh. Without: their prior mass, each as likely as the runner-up.
+  var restMass: Double {
+    let evaluatedProposal = evaluated.reduce(0.0) { $0 + exp(Double(proposal[Int($1.token)] - proposalMass)) }
+    let missing = max(0, 1 - evaluatedProposal)
+    guard !isInformed else { return missing }
+    guard evaluated.count > 1 else { return 1 }
+    var fits: (Float, Float) = (-.infinity, -.infinity)
+    for candidate in evaluated {
+      let fit = -scale.weight * candidate.distance
+      if fit > fits.0 { fits = (fit, fits.0) } else if fit > fits.1 { fits.1 = fit }
+    }
+    let total = evaluated.reduce(0.0) { $0 + exp(Double(score($1) - best)) }
+    let rest = missing * exp(Double(fits.1 - best))
+    return rest / (rest + total)
+  }
+}

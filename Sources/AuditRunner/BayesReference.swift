@@ -1,0 +1,58 @@
+import Attacks
+import Audit
+import Kernels
+import LeakageMetrics
+import Llama
+import PrivateText
+import SplitLearning
+
+/// The reference that no attack of one position can beat on average: the posterior mode under the true law of the noise, with the true prefix (an
+/// oracle), every token of the vocabulary a candidate, and the language model as prior. It needs the truth, so it is computed here and not by an
+/// attack; the record says how far the best attack stays behind it on the same positions.
+enum BayesReference {
+  struct Position: Sendable {
+    var document: Int
+    var position: Int
+    var isHit: Bool
+  }
+
+  /// - Parameters:
+  ///   - count: positions, spread evenly over the documents.
+  ///   - means: with the victim's exact weights.
+  static func decisions(
+    _ documents: [PrivateDocument], _ view: AdversaryView, count: Int, _ means: AttackerMeans, progress: (Double) throws -> Void
+  ) rethrows -> [Position] {
+    guard let observation = view.observations[.inputHiddenStates], [.none, .gaussian].contains(observation.noise.law) else { return [] }
+    let model = means.model
+    let stack = model.stack[0..<view.partition.input]
+    let vocabulary = VocabularyDistances(means, inputBlocks: view.partition.input, clip: observation.noise.clip.map(Float.init))
+    let unigram = Unigram.of(means).logProbabilities
+    let all = documents.indices.flatMap { d in documents[d].tokens.indices.map { (d, $0) } }
+    let step = max(1, all.count / max(1, count))
+    let chosen = stride(from: step / 2, to: all.count, by: step).map { all[$0] }
+    var out: [Position] = []
+    for (k, (d, t)) in chosen.enumerated() {
+      let tokens = documents[d].tokens
+      let prefix = Array(tokens[0..<t])
+      var caches = [stack.emptyCache()]
+      var prior = unigram
+      if t > 0 {
+        _ = stack.forward(model.embedding.gather(prefix), PackedBatch(lengths: [t]), caches: &caches)
+        var whole = model.emptyCache()
+        let logits = model.next(prefix, cache: &whole)
+        let normaliser = model.compute.logSumExp(logits)[0]
+        prior = logits.values.map { $0 - normaliser }
+        for token in means.excluded { prior[Int(token)] -= 30 }
+      }
+      let row = view.offsets[d] + t
+      let y = observation.values.slice(row..<row + 1)
+      let rms = (y.values.reduce(0) { $0 + $1 * $1 } / Float(y.columns)).squareRoot()
+      let sigma = max(Float(observation.noise.sigma ?? 0), rms * 1e-3, 1e-12)
+      let contenders = vocabulary.contenders(after: caches[0], to: y, sigma: sigma, prior: prior)
+      let best = contenders.max { $0.score == $1.score ? $0.token > $1.token : $0.score < $1.score }
+      out.append(Position(document: d, position: t, isHit: best?.token == tokens[t]))
+      try progress(Double(k + 1) / Double(chosen.count))
+    }
+    return out
+  }
+}
