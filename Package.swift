@@ -101,7 +101,8 @@ let package = Package(
       "AuditRunner",
       [
         "AuditRunner", "Audit", "Attacks", "Defenses", "Kernels", "SplitLearning", "Reports", "PrivateText", "Datasets", "Fetching",
-        "Diagnostics", "TestSupport",
+        "Diagnostics", "TestSupport", "Checkpoints", "Tokenizers", "Llama", "HDF5", "Tasks",
       ]),
+    tests("FedseaBench", ["fedsea-bench", "Checkpoints", "Kernels", "Llama", "SplitLearning", "TestSupport"]),
   ]
 )

@@ -43,6 +43,10 @@ package struct TrainingPlan: Sendable {
     /// At most this many examples; nil for all.
     package var train: Int?
     package var validation: Int?
+    /// Longer prompts are cut to so many tokens.
+    package var longestPrompt = 448
+    /// Tokens of an answer in free text: of a training example, and of what is generated when judged.
+    package var longestAnswer = 64
   }
 
   /// How many clients train together, how, and how unequal their data are.
@@ -181,10 +185,13 @@ package struct TrainingPlan: Sendable {
 
 extension TrainingPlan.TaskPlan {
   fileprivate init(_ value: PlanValue, tasks: [String]) throws {
-    let map = try PlanMap(value.node, path: value.path, keys: ["name", "path", "train", "validation"])
+    let map = try PlanMap(
+      value.node, path: value.path, keys: ["name", "path", "train", "validation", "max_prompt_tokens", "max_answer_tokens"])
     name = try map.required("name", hint: "known: \(tasks.joined(separator: ", "))").name("task", among: tasks)
     path = try map.required("path", hint: "the folder of the task's official files").text()
     train = try map.optional("train")?.integer(in: 1...10_000_000)
     validation = try map.optional("validation")?.integer(in: 1...10_000_000)
+    longestPrompt = try map.optional("max_prompt_tokens")?.integer(in: 4...8000) ?? longestPrompt
+    longestAnswer = try map.optional("max_answer_tokens")?.integer(in: 2...4000) ?? longestAnswer
   }
 }

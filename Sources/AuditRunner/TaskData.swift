@@ -19,10 +19,8 @@ package struct TaskData: Sendable {
   /// Names that a training plan may use.
   package static let names = SuperGLUETask.allCases.map(\.rawValue) + ["sentiment"] + GenerationTask.allCases.map(\.rawValue)
 
-  /// Longer prompts are cut to this many tokens.
-  package static let longestPrompt = 448
-  /// Tokens of an answer: of a training example, and of what is generated when judged.
-  package static let longestAnswer = 64
+  /// Most tokens that are generated as an answer.
+  package let longestAnswer: Int
 
   /// One example.
   package struct Item: Sendable {
@@ -33,6 +31,8 @@ package struct TaskData: Sendable {
 
     package let content: Content
     package let prompt: [Int32]
+
+    package init(content: Content, prompt: [Int32]) { (self.content, self.prompt) = (content, prompt) }
 
     /// The text to learn: the answer's tokens count, the prompt's do not.
     package var sequence: TrainingSequence {
@@ -45,15 +45,24 @@ package struct TaskData: Sendable {
     }
   }
 
+  /// Examples that are at hand.
+  /// - Parameters:
+  ///   - metrics: names of `TaskMetric`s for choices, of `GenerationMetric`s for texts; the first is the one that intervals are about.
+  ///   - longestAnswer: most tokens that are generated as an answer.
+  package init(train: [Item], validation: [Item], metrics: [String], tokenizer: any Tokenizer, longestAnswer: Int = 64) {
+    (self.train, self.validation, self.metrics, self.tokenizer) = (train, validation, metrics, tokenizer)
+    self.longestAnswer = longestAnswer
+  }
+
   /// Reads the task's files and draws the examples that the plan limits it to; `seed` decides which.
   package init(_ plan: TrainingPlan.TaskPlan, seed: UInt64, tokenizer: any Tokenizer) throws {
-    self.tokenizer = tokenizer
+    (self.tokenizer, longestAnswer) = (tokenizer, plan.longestAnswer)
     if let task = GenerationTask(rawValue: plan.name) {
       metrics = task.metrics.map(\.rawValue)
       let split = try GenerationSplit(task, at: plan.path, validation: 0.1, seed: 1)
       let (train, validation) = Self.drawn(split.train, split.validation, plan, seed)
-      self.train = try train.map { try Self.item($0, tokenizer, plan.path) }
-      self.validation = try validation.map { try Self.item($0, tokenizer, plan.path) }
+      self.train = try train.map { try Self.item($0, tokenizer, plan) }
+      self.validation = try validation.map { try Self.item($0, tokenizer, plan) }
       return
     }
     var (train, validation): ([TaskExample], [TaskExample])
@@ -67,8 +76,8 @@ package struct TaskData: Sendable {
       metrics = [TaskMetric.accuracy.rawValue] + task.metrics.filter { $0 != .accuracy }.map(\.rawValue)
     }
     (train, validation) = Self.drawn(train, validation, plan, seed)
-    self.train = try train.map { try Self.item($0, tokenizer, plan.path) }
-    self.validation = try validation.map { try Self.item($0, tokenizer, plan.path) }
+    self.train = try train.map { try Self.item($0, tokenizer, plan) }
+    self.validation = try validation.map { try Self.item($0, tokenizer, plan) }
   }
 
   /// The limits draw the same examples for every cell of a seed, and the same validation examples for every seed.
@@ -84,26 +93,26 @@ package struct TaskData: Sendable {
     return (Array(train.prefix(plan.train ?? train.count)), validation)
   }
 
-  private static func item(_ example: TaskExample, _ tokenizer: any Tokenizer, _ path: String) throws -> Item {
+  private static func item(_ example: TaskExample, _ tokenizer: any Tokenizer, _ plan: TrainingPlan.TaskPlan) throws -> Item {
     let choices = example.choices.map { tokenizer.encode($0) }
     guard choices.allSatisfy({ !$0.isEmpty }) else {
-      throw Fault(.invalidData, "an answer of example \(example.id) has no token", at: path)
+      throw Fault(.invalidData, "an answer of example \(example.id) has no token", at: plan.path)
     }
     // The end, where the question stands.
-    return Item(content: .choice(example, choices: choices), prompt: tokenizer.encode(example.prompt).suffix(longestPrompt))
+    return Item(content: .choice(example, choices: choices), prompt: tokenizer.encode(example.prompt).suffix(plan.longestPrompt))
   }
 
-  private static func item(_ example: GenerationExample, _ tokenizer: any Tokenizer, _ path: String) throws -> Item {
+  private static func item(_ example: GenerationExample, _ tokenizer: any Tokenizer, _ plan: TrainingPlan.TaskPlan) throws -> Item {
     // Text from a file must not speak the tokenizer's control language.
-    var answer = tokenizer.encode(example.answer, parsingSpecial: false).prefix(longestAnswer - 1)
+    var answer = tokenizer.encode(example.answer, parsingSpecial: false).prefix(plan.longestAnswer - 1)
     let prompt = tokenizer.encode(example.prompt, parsingSpecial: false)
     guard !answer.isEmpty, !prompt.isEmpty else {
-      throw Fault(.invalidData, "prompt or answer of example \(example.id) has no token", at: path)
+      throw Fault(.invalidData, "prompt or answer of example \(example.id) has no token", at: plan.path)
     }
     answer += tokenizer.encode("\n", parsingSpecial: false)
     // A long text keeps its beginning and its end: three quarters and the last quarter, where the question stands.
-    let head = longestPrompt * 3 / 4
-    let cut = prompt.count <= longestPrompt ? prompt : prompt.prefix(head) + prompt.suffix(longestPrompt - head)
+    let (longest, head) = (plan.longestPrompt, plan.longestPrompt * 3 / 4)
+    let cut = prompt.count <= longest ? prompt : prompt.prefix(head) + prompt.suffix(longest - head)
     return Item(content: .text(example, answer: Array(answer)), prompt: cut)
   }
 }

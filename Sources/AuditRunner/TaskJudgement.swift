@@ -3,27 +3,28 @@ import Foundation
 import LeakageMetrics
 import Llama
 import Privacy
-import SplitLearning
+package import SplitLearning
 import Tasks
 import Tokenizers
 
 /// How well client 0 of a federation does the task through the split, defense included.
-struct TaskJudgement {
+package struct TaskJudgement {
   /// Metric → value over the whole validation part.
-  let values: [String: Double]
+  package let values: [String: Double]
   /// 95 % of the first metric: Clopper–Pearson of an accuracy, bootstrap over examples (2,000 resamples, seed 1) of a mean.
-  let interval: [Double]
+  package let interval: [Double]
 
   /// Prompts judged in one message.
   private static let together = 16
 
-  init(_ federation: Federation, _ data: TaskData) throws {
+  /// Judges `data.validation`; trains nothing. Randomness: the noise of the federation's own protector.
+  package init(_ federation: Federation, _ data: TaskData) throws {
     var (choices, texts): ([(TaskExample, Int)], [(GenerationExample, String)]) = ([], [])
     for start in stride(from: 0, to: data.validation.count, by: Self.together) {
       let group = Array(data.validation[start..<min(start + Self.together, data.validation.count)])
       choices += try Self.chosen(group, federation.clients[0])
     }
-    let writer = try Writer(federation, data.tokenizer)
+    let writer = Writer(client: federation.inference(client: 0), data: data)
     for (number, item) in data.validation.enumerated() {
       guard case .text(let example, _) = item.content else { continue }
       texts.append((example, try writer.answer(item.prompt, number: number)))
@@ -68,18 +69,14 @@ struct TaskJudgement {
   /// Writes answers through the split with every party's KV cache: one state each way a token.
   private struct Writer {
     let client: SplitClient
-    let tokenizer: any Tokenizer
-
-    init(_ federation: Federation, _ tokenizer: any Tokenizer) throws {
-      (client, self.tokenizer) = (federation.inference(client: 0), tokenizer)
-    }
+    let data: TaskData
 
     /// Greedy text up to the first line end behind a word. `number` names the sequence: its noise is drawn by it.
     func answer(_ prompt: [Int32], number: Int) throws -> String {
       var (written, line): ([Int32], String) = ([], "")
-      _ = try client.generate(prompt, count: TaskData.longestAnswer, sequence: Federation.firstJudged + UInt64(number)) { token in
+      _ = try client.generate(prompt, count: data.longestAnswer, sequence: Federation.firstJudged + UInt64(number)) { token in
         written.append(token)
-        let text = tokenizer.decode(written).drop { $0.isWhitespace }
+        let text = data.tokenizer.decode(written).drop { $0.isWhitespace }
         line = String(text.prefix { !$0.isNewline })
         return line.count == text.count
       }

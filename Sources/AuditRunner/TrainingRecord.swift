@@ -64,6 +64,10 @@ package struct TrainingRecord: Codable, Sendable {
     package var paddedHalfBytesPerToken: Double
     /// FL-GLM's: the same with a full attention mask.
     package var maskedHalfBytesPerToken: Double?
+    /// The same three for one step of one client; nil in records of earlier releases.
+    package var bytesPerStep: Double?
+    package var paddedHalfBytesPerStep: Double?
+    package var maskedHalfBytesPerStep: Double?
     /// Bytes of blocks that moved with the partition.
     package var migrationBytes: Int?
     /// Noise on ∂L/∂h_B and what it guarantees; nil without.

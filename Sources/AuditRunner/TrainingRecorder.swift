@@ -44,13 +44,13 @@ package final class TrainingRecorder {
       folder + "/view.h5", identity: identity, partition: partition, channels: Dictionary(uniqueKeysWithValues: channels))
   }
 
-  /// Takes the server's seat.
-  func watch(_ federation: Federation) {
+  /// Takes the server's seat: becomes the observer of every server.
+  package func watch(_ federation: Federation) {
     for server in federation.servers { server.observer = { [self] in try see($0) } }
   }
 
-  /// Tells which texts the clients send next; only truth.h5 learns of them.
-  func expect(_ batches: [[TaskData.Item]], step: Int) {
+  /// Tells which texts the clients send next, by client and in their order; only truth.h5 learns of them.
+  package func expect(_ batches: [[TaskData.Item]], step: Int) {
     self.step = step
     expected = Dictionary(uniqueKeysWithValues: batches.enumerated().map { ($0, $1) })
   }
@@ -97,8 +97,8 @@ package final class TrainingRecorder {
     }
   }
 
-  /// Completes both files.
-  func close() throws {
+  /// Completes both files. Throws `Fault` 74 when the disk is full.
+  package func close() throws {
     try writer.close()
     try TruthFile(runID: runID, documents: documents).write(to: path + "/truth.h5")
   }

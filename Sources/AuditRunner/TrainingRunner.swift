@@ -179,13 +179,15 @@ package struct TrainingRunner {
   }
 
   private func finished(_ state: Progress, after: TaskJudgement) throws -> TrainingRecord.Cell {
-    let (ledger, tokens) = (state.ledger, Double(state.ledger.tokens))
+    let ledger = state.ledger
+    let (own, padded, masked) = (ledger.mean(\.bytes), ledger.mean(\.paddedHalfBytes), ledger.mean(\.maskedHalfBytes))
     return TrainingRecord.Cell(
       id: state.cell, partitionInput: plan.model.partition.input, partitionOutput: plan.model.partition.output, seed: seed, defense: units,
       before: state.before, after: after.values, metric: data.metrics[0], interval: after.interval, trainingExamples: data.train.count,
-      validationExamples: data.validation.count, losses: state.losses, seconds: state.seconds, tokensPerSecond: tokens / state.seconds,
-      bytesPerToken: Double(ledger.bytes) / tokens, paddedHalfBytesPerToken: Double(ledger.paddedHalfBytes) / tokens,
-      maskedHalfBytesPerToken: Double(ledger.maskedHalfBytes) / tokens, migrationBytes: ledger.migrationBytes,
+      validationExamples: data.validation.count, losses: state.losses, seconds: state.seconds,
+      tokensPerSecond: Double(ledger.tokens) / state.seconds, bytesPerToken: own.perToken, paddedHalfBytesPerToken: padded.perToken,
+      maskedHalfBytesPerToken: masked.perToken, bytesPerStep: own.perStep, paddedHalfBytesPerStep: padded.perStep,
+      maskedHalfBytesPerStep: masked.perStep, migrationBytes: ledger.migrationBytes,
       gradientDefense: try plan.gradientDefense.map { try GradientNoise.statement($0, releases: Int(state.epochs.max() ?? 0)) },
       gradientNorms: state.norms.isEmpty ? nil : state.norms, partitions: federation.clients.map(\.partition),
       clients: federation.clients.count, mode: plan.federation.mode, sequentialServerSteps: federation.sequentialServerSteps)

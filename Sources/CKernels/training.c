@@ -5,8 +5,9 @@
 #include <dnnl.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { fs_rows_per_task = 8, fs_values_per_task = 16384, fs_query_block = 64 };
+enum { fs_rows_per_task = 8, fs_query_block = 64, fs_sum_rows = 64 };
 
 FS_INLINE long fs_least(long a, long b) { return a < b ? a : b; }
 
@@ -47,13 +48,26 @@ void fs_rms_norm_backward(int b, int c, const float *x, const float *weight, flo
   fs_parallel((b + fs_rows_per_task - 1) / fs_rows_per_task, threads, fs_norm_back_task, &job);
 }
 
-typedef struct { long n; const float *gate, *up, *dh; float *dgate, *dup; } fs_swiglu_back_job;
+typedef struct { int b, f; const float *x, *dh; float *out; } fs_gated_job;
 
-FS_CLONES static void fs_swiglu_back_task(void *context, int task) {
-  const fs_swiglu_back_job *j = context;
-  const float *restrict gate = j->gate, *restrict up = j->up, *restrict dh = j->dh;
-  float *restrict dgate = j->dgate, *restrict dup = j->dup;
-  for (long i = (long)task * fs_values_per_task, e = fs_least(j->n, i + fs_values_per_task); i < e; i++) {
+FS_CLONES static void fs_gated_task(void *context, int task) {
+  const fs_gated_job *j = context;
+  for (long r = (long)task * fs_rows_per_task; r < fs_least(j->b, (task + 1L) * fs_rows_per_task); r++) {
+    const float *restrict gate = j->x + r * 2 * j->f, *restrict up = gate + j->f;
+    float *restrict h = j->out + r * j->f;
+    for (int i = 0; i < j->f; i++) h[i] = gate[i] / (1.0f + fs_exp(-gate[i])) * up[i];
+  }
+}
+
+void fs_gated(int b, int f, const float *x, float *h, int threads) {
+  fs_gated_job job = {b, f, x, 0, h};
+  fs_parallel((b + fs_rows_per_task - 1) / fs_rows_per_task, threads, fs_gated_task, &job);
+}
+
+// A function of its own: the compiler vectorises the loop only when it is told that the two halves of a row do not overlap.
+FS_INLINE void fs_gated_back_row(int f, const float *restrict gate, const float *restrict up, const float *restrict dh, float *restrict dgate,
+                                 float *restrict dup) {
+  for (int i = 0; i < f; i++) {
     float s = 1.0f / (1.0f + fs_exp(-gate[i]));
     float silu = gate[i] * s;
     dgate[i] = dh[i] * up[i] * (s + silu * (1.0f - s));
@@ -61,9 +75,18 @@ FS_CLONES static void fs_swiglu_back_task(void *context, int task) {
   }
 }
 
-void fs_swiglu_backward(long n, const float *gate, const float *up, const float *dh, float *dgate, float *dup, int threads) {
-  fs_swiglu_back_job job = {n, gate, up, dh, dgate, dup};
-  fs_parallel((int)((n + fs_values_per_task - 1) / fs_values_per_task), threads, fs_swiglu_back_task, &job);
+FS_CLONES static void fs_gated_back_task(void *context, int task) {
+  const fs_gated_job *j = context;
+  for (long r = (long)task * fs_rows_per_task; r < fs_least(j->b, (task + 1L) * fs_rows_per_task); r++) {
+    const float *x = j->x + r * 2 * j->f;
+    float *dx = j->out + r * 2 * j->f;
+    fs_gated_back_row(j->f, x, x + j->f, j->dh + r * j->f, dx, dx + j->f);
+  }
+}
+
+void fs_gated_backward(int b, int f, const float *x, const float *dh, float *dx, int threads) {
+  fs_gated_job job = {b, f, x, dh, dx};
+  fs_parallel((b + fs_rows_per_task - 1) / fs_rows_per_task, threads, fs_gated_back_task, &job);
 }
 
 typedef struct {
@@ -115,6 +138,24 @@ void fs_attention_backward(int sequences, const int *offsets, int h, int g, int 
   fs_attention_back_job job = {sequences, h, g, d, offsets, q, k, v, out, dout, scale, dq, dk, dv};
   fs_set_threads(0, threads);
   fs_parallel_strided(sequences * h, threads, fs_attention_back_task, &job);
+}
+
+typedef struct { int rows, heads, d; const float *x; float *out; } fs_sum_job;
+
+FS_CLONES static void fs_sum_task(void *context, int task) {
+  const fs_sum_job *j = context;
+  for (long r = (long)task * fs_sum_rows; r < fs_least(j->rows, (task + 1L) * fs_sum_rows); r++) {
+    const float *x = j->x + r * j->heads * j->d;
+    float *restrict out = j->out + r * j->d;
+    memcpy(out, x, sizeof(float) * (size_t)j->d);
+    for (int h = 1; h < j->heads; h++)
+      for (int i = 0; i < j->d; i++) out[i] += x[(long)h * j->d + i];
+  }
+}
+
+void fs_sum_heads(int rows, int heads, int d, const float *x, float *out, int threads) {
+  fs_sum_job job = {rows, heads, d, x, out};
+  fs_parallel((rows + fs_sum_rows - 1) / fs_sum_rows, threads, fs_sum_task, &job);
 }
 
 typedef struct { int v; float *logits; const int *labels; float scale, *losses; } fs_loss_job;

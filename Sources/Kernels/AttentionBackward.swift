@@ -41,19 +41,8 @@ extension Compute {
 
   /// [N, H, D] → [N, G, D]: the query heads of a group share its keys and values.
   private func summedOverGroups(_ x: [Float], rows: Int, _ shape: AttentionShape) -> Matrix {
-    let (d, perGroup) = (shape.dimension, shape.heads / shape.groups)
-    return Matrix(rows: rows, columns: shape.keyWidth) { out in
-      x.withUnsafeBufferPointer { x in
-        parallel(over: rows * shape.groups, grain: 256) { part in
-          for i in part {
-            for c in 0..<d {
-              var total: Float = 0
-              for h in 0..<perGroup { total += x[(i * perGroup + h) * d + c] }
-              out[i * d + c] = total
-            }
-          }
-        }
-      }
+    Matrix(rows: rows, columns: shape.keyWidth) { out in
+      fs_sum_heads(Int32(rows * shape.groups), Int32(shape.heads / shape.groups), Int32(shape.dimension), x, out, Int32(threads))
     }
   }
 }

@@ -9,16 +9,20 @@ extension Compute {
     }
   }
 
-  /// Gradients of silu(gate) ⊙ up with respect to gate and up, given that of the product. All [B, F].
-  package func swigluBackward(gate: Matrix, up: Matrix, dy: Matrix) -> (gate: Matrix, up: Matrix) {
-    precondition(gate.values.count == up.values.count && dy.values.count == up.values.count, "gate, up and dy differ in shape")
-    var dUp = Matrix(rows: 0, columns: 0)
-    let dGate = Matrix(rows: gate.rows, columns: gate.columns) { g in
-      dUp = Matrix(rows: gate.rows, columns: gate.columns) { u in
-        fs_swiglu_backward(gate.values.count, gate.values, up.values, dy.values, g, u, Int32(threads))
-      }
+  /// silu(gate) ⊙ up [B, F] of gate and up side by side [B, 2F].
+  package func gated(_ gateUp: Matrix) -> Matrix {
+    precondition(gateUp.columns % 2 == 0, "gate and up in \(gateUp.columns) columns")
+    return Matrix(rows: gateUp.rows, columns: gateUp.columns / 2) { out in
+      fs_gated(Int32(gateUp.rows), Int32(gateUp.columns / 2), gateUp.values, out, Int32(threads))
     }
-    return (dGate, dUp)
+  }
+
+  /// Gradients with respect to gate and up, side by side [B, 2F], given that of `gated` [B, F].
+  package func gatedBackward(_ gateUp: Matrix, dy: Matrix) -> Matrix {
+    precondition(gateUp.rows == dy.rows && gateUp.columns == 2 * dy.columns, "gate, up and dy differ in shape")
+    return Matrix(rows: gateUp.rows, columns: gateUp.columns) { out in
+      fs_gated_backward(Int32(dy.rows), Int32(dy.columns), gateUp.values, dy.values, out, Int32(threads))
+    }
   }
 
   /// x ← x + y.

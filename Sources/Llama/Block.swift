@@ -142,6 +142,9 @@ package struct Block: Sendable {
     return (parts[0], parts[1])
   }
 
+  /// W_gate n and W_up n side by side [B, 2F], without what adapters add.
+  func gateAndUp(_ normed: Matrix, _ compute: Compute) -> Matrix { feedForwardInputs.applyTogether(normed, compute) }
+
   /// W x of one matrix, and what its adapter contributes.
   func applied(_ target: AdapterTarget, _ x: Matrix, _ compute: Compute, _ adapt: Adaptation) -> Matrix {
     var y = self[target].apply(x, compute)
@@ -149,9 +152,9 @@ package struct Block: Sendable {
     return y
   }
 
-  /// Gradients with respect to what Q, K, V and gate, up were made of.
+  /// Gradients with respect to what Q, K, V, and gate and up [B, 2F], were made of.
   func attentionInputGradient(_ dy: [Matrix], _ compute: Compute) -> Matrix { attentionInputs.applyTransposed(dy, compute) }
-  func feedForwardInputGradient(_ dy: [Matrix], _ compute: Compute) -> Matrix { feedForwardInputs.applyTransposed(dy, compute) }
+  func feedForwardInputGradient(_ dy: Matrix, _ compute: Compute) -> Matrix { feedForwardInputs.applyTransposed(together: dy, compute) }
 
   /// Adds to y [B, outputs] what the adapter of a matrix makes of x [B, inputs].
   typealias Adaptation = (_ target: AdapterTarget, _ x: Matrix, _ y: inout Matrix) -> Void

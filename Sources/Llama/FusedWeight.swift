@@ -16,19 +16,35 @@ package struct FusedWeight: Sendable {
 
   /// X Wᵀ of every part. X [B, columns].
   package func apply(_ x: Matrix, _ compute: Compute) -> [Matrix] {
-    guard x.rows >= Self.fusedRows, let packed = packing.packed({ Weight.packed(parts, transposed: true, compute) }) else {
-      return parts.map { $0.apply(x, compute) }
-    }
-    return compute.split(compute.linear(x, packed), widths: parts.map(\.rows))
+    guard let whole = fused(x, compute) else { return parts.map { $0.apply(x, compute) } }
+    return compute.split(whole, widths: parts.map(\.rows))
+  }
+
+  /// As `apply`, the parts side by side: [B, Σ rows].
+  package func applyTogether(_ x: Matrix, _ compute: Compute) -> Matrix {
+    fused(x, compute) ?? compute.joined(parts.map { $0.apply(x, compute) })
+  }
+
+  private func fused(_ x: Matrix, _ compute: Compute) -> Matrix? {
+    guard x.rows >= Self.fusedRows, let packed = packing.packed({ Weight.packed(parts, transposed: true, compute) }) else { return nil }
+    return compute.linear(x, packed)
   }
 
   /// Σ dYᵢ Wᵢ: [B, columns], the gradient through `apply`.
   package func applyTransposed(_ dy: [Matrix], _ compute: Compute) -> Matrix {
-    if dy[0].rows >= Self.fusedRows, let packed = backPacking.packed({ Weight.packed(parts, transposed: false, compute) }) {
-      return compute.linear(compute.joined(dy), packed)
-    }
+    if let packed = backPacked(rows: dy[0].rows, compute) { return compute.linear(compute.joined(dy), packed) }
     var dx = parts[0].applyTransposed(dy[0], compute)
     for (part, dy) in zip(parts, dy).dropFirst() { compute.add(&dx, part.applyTransposed(dy, compute)) }
     return dx
+  }
+
+  /// As `applyTransposed`, of gradients side by side [B, Σ rows].
+  package func applyTransposed(together dy: Matrix, _ compute: Compute) -> Matrix {
+    if let packed = backPacked(rows: dy.rows, compute) { return compute.linear(dy, packed) }
+    return applyTransposed(compute.split(dy, widths: parts.map(\.rows)), compute)
+  }
+
+  private func backPacked(rows: Int, _ compute: Compute) -> PackedMatrix? {
+    rows >= Self.fusedRows ? backPacking.packed { Weight.packed(parts, transposed: false, compute) } : nil
   }
 }

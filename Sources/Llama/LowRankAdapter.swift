@@ -30,19 +30,10 @@ package struct LowRankAdapter: Sendable, Equatable {
     LowRankAdapter(a: Matrix(rows: a.rows, columns: a.columns), b: Matrix(rows: b.rows, columns: b.columns))
   }
 
-  /// y ← y + s · x Aᵀ Bᵀ. x [N, inputs], y [N, outputs].
+  /// y ← y + s · x Aᵀ Bᵀ, for inference; training has `AdapterGroup`. x [N, inputs], y [N, outputs].
   func add(_ x: Matrix, scale: Float, to y: inout Matrix, _ compute: Compute) {
     let u = compute.product(x, a, transposeB: true)
     compute.product(u, b, transposeB: true, alpha: scale, beta: 1, into: &y)
-  }
-
-  /// Given dy at input x: dx ← dx + s · dy B A, and adds the adapter's own gradients (u = x Aᵀ: dB = s · dyᵀ u, dA = s · (dy B)ᵀ x).
-  func backward(_ x: Matrix, dy: Matrix, scale: Float, dx: inout Matrix, gradient: inout LowRankAdapter, _ compute: Compute) {
-    let u = compute.product(x, a, transposeB: true)
-    compute.product(dy, u, transposeA: true, alpha: scale, beta: 1, into: &gradient.b)
-    let du = compute.product(dy, b, alpha: scale)
-    compute.product(du, x, transposeA: true, beta: 1, into: &gradient.a)
-    compute.product(du, a, beta: 1, into: &dx)
   }
 }
 

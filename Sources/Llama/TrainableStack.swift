@@ -92,7 +92,10 @@ package struct TrainableStack: Sendable {
     var normed: Matrix, query: Matrix, key: Matrix, value: Matrix, attended: Matrix
     /// The residual stream between attention and feed-forward, and its norm.
     var middle: Matrix, middleNormed: Matrix
-    var gate: Matrix, up: Matrix, hidden: Matrix
+    /// Gate and up side by side [N, 2F], and silu(gate) ⊙ up.
+    var gateUp: Matrix, hidden: Matrix
+    /// A x of every adapter [N, r].
+    var lowRank: [AdapterTarget: Matrix]
   }
 
   /// Runs sequences that start at position 0. x [N, C] → [N, C].
@@ -132,39 +135,55 @@ package struct TrainableStack: Sendable {
 
   // MARK: - One block
 
+  private static let attentionInputs: [AdapterTarget] = [.query, .key, .value]
+  private static let feedForwardInputs: [AdapterTarget] = [.gate, .up]
+
   private func activations(_ i: Int, _ x: Matrix, _ tape: Tape) -> Activations {
-    let (block, compute, adapt) = (stack.blocks[i], stack.compute, adaptation(i, tape))
+    let (block, compute) = (stack.blocks[i], stack.compute)
     let normed = compute.rmsNorm(x, weight: block.attentionNorm, epsilon: block.epsilon)
-    let (q, k, v) = block.projected(normed, rotary: tape.rotary, compute, adapt)
+    var group = group(i, Self.attentionInputs, tape)
+    var lowRank = group.lowRank(normed)
+    let (q, k, v) = block.projected(normed, rotary: tape.rotary, compute) { target, _, y in group.add(lowRank, target, to: &y) }
     let attended = compute.attendPacked(q, keys: k, values: v, offsets: tape.batch.offsets, shape: block.shape)
-    var middle = block.applied(.output, attended, compute, adapt)
+    group = self.group(i, [.output], tape)
+    lowRank.merge(group.lowRank(attended)) { $1 }
+    var middle = block[.output].apply(attended, compute)
+    group.add(lowRank, .output, to: &middle)
     compute.add(&middle, x)
     let middleNormed = compute.rmsNorm(middle, weight: block.feedForwardNorm, epsilon: block.epsilon)
-    let (gate, up) = block.gated(middleNormed, compute, adapt)
-    var hidden = gate
-    compute.swiglu(&hidden, up: up)
+    group = self.group(i, Self.feedForwardInputs, tape)
+    lowRank.merge(group.lowRank(middleNormed)) { $1 }
+    var gateUp = block.gateAndUp(middleNormed, compute)
+    for target in Self.feedForwardInputs { group.add(lowRank, target, to: &gateUp, columns: Self.columns(of: target, in: gateUp)) }
+    let hidden = compute.gated(gateUp)
+    lowRank.merge(self.group(i, [.down], tape).lowRank(hidden)) { $1 }
     return Activations(
-      normed: normed, query: q, key: k, value: v, attended: attended, middle: middle, middleNormed: middleNormed, gate: gate, up: up,
-      hidden: hidden)
+      normed: normed, query: q, key: k, value: v, attended: attended, middle: middle, middleNormed: middleNormed, gateUp: gateUp,
+      hidden: hidden, lowRank: lowRank)
   }
 
   private func output(_ i: Int, _ kept: Activations, _ tape: Tape) -> Matrix {
-    var x = stack.blocks[i].applied(.down, kept.hidden, stack.compute, adaptation(i, tape))
+    var x = stack.blocks[i][.down].apply(kept.hidden, stack.compute)
+    group(i, [.down], tape).add(kept.lowRank, .down, to: &x)
     stack.compute.add(&x, kept.middle)
     return x
+  }
+
+  /// Where gate and up are in a matrix [N, 2F].
+  private static func columns(of target: AdapterTarget, in gateUp: Matrix) -> Range<Int> {
+    target == .gate ? 0..<gateUp.columns / 2 : gateUp.columns / 2..<gateUp.columns
   }
 
   private func backward(
     _ i: Int, _ dy: Matrix, input x: Matrix, _ kept: Activations, _ tape: Tape, _ gradient: inout BlockAdapters
   ) -> Matrix {
-    let (block, compute) = (stack.blocks[i], stack.compute)
+    let (block, compute, u) = (stack.blocks[i], stack.compute, kept.lowRank)
     // x_out = middle + W_down (silu(gate) ⊙ up)
     var dHidden = block[.down].applyTransposed(dy, compute)
-    back(.down, i, kept.hidden, dy, dx: &dHidden, tape, &gradient)
-    let (dGate, dUp) = compute.swigluBackward(gate: kept.gate, up: kept.up, dy: dHidden)
-    var dNormed = block.feedForwardInputGradient([dGate, dUp], compute)
-    back(.gate, i, kept.middleNormed, dGate, dx: &dNormed, tape, &gradient)
-    back(.up, i, kept.middleNormed, dUp, dx: &dNormed, tape, &gradient)
+    back([.down], i, kept.hidden, u, dx: &dHidden, tape, &gradient) { _ in (dy, 0..<dy.columns) }
+    let dGateUp = compute.gatedBackward(kept.gateUp, dy: dHidden)
+    var dNormed = block.feedForwardInputGradient(dGateUp, compute)
+    back(Self.feedForwardInputs, i, kept.middleNormed, u, dx: &dNormed, tape, &gradient) { (dGateUp, Self.columns(of: $0, in: dGateUp)) }
     var dMiddle = dy
     compute.rmsNormBackward(kept.middle, weight: block.feedForwardNorm, epsilon: block.epsilon, dy: dNormed, into: &dMiddle)
     if !gradient.feedForwardNorm.isEmpty {
@@ -172,16 +191,15 @@ package struct TrainableStack: Sendable {
     }
     // middle = x + W_o attention
     var dAttended = block[.output].applyTransposed(dMiddle, compute)
-    back(.output, i, kept.attended, dMiddle, dx: &dAttended, tape, &gradient)
+    back([.output], i, kept.attended, u, dx: &dAttended, tape, &gradient) { _ in (dMiddle, 0..<dMiddle.columns) }
     var (dq, dk, dv) = compute.attendPackedBackward(
       kept.query, keys: kept.key, values: kept.value, output: kept.attended, dy: dAttended, offsets: tape.batch.offsets, shape: block.shape)
     let inverse = tape.rotary.inverse
     compute.rotate(&dq, heads: block.shape.heads, by: inverse)
     compute.rotate(&dk, heads: block.shape.groups, by: inverse)
+    let made = [AdapterTarget.query: dq, .key: dk, .value: dv]
     dNormed = block.attentionInputGradient([dq, dk, dv], compute)
-    back(.query, i, kept.normed, dq, dx: &dNormed, tape, &gradient)
-    back(.key, i, kept.normed, dk, dx: &dNormed, tape, &gradient)
-    back(.value, i, kept.normed, dv, dx: &dNormed, tape, &gradient)
+    back(Self.attentionInputs, i, kept.normed, u, dx: &dNormed, tape, &gradient) { (made[$0]!, 0..<made[$0]!.columns) }
     var dx = dMiddle
     compute.rmsNormBackward(x, weight: block.attentionNorm, epsilon: block.epsilon, dy: dNormed, into: &dx)
     if !gradient.attentionNorm.isEmpty {
@@ -190,33 +208,24 @@ package struct TrainableStack: Sendable {
     return dx
   }
 
-  /// y ← y + s · B A dropout(x).
-  private func adaptation(_ i: Int, _ tape: Tape) -> Block.Adaptation {
-    { target, x, y in
-      guard let pair = adapters[i].pairs[target] else { return }
-      pair.add(dropped(x, i, target, tape), scale: settings.scale, to: &y, stack.compute)
+  /// The adapters of matrices of block `i` that read the same input.
+  private func group(_ i: Int, _ targets: [AdapterTarget], _ tape: Tape) -> AdapterGroup {
+    var mask: ((Matrix, AdapterTarget) -> Matrix)?
+    if let dropout, let rows = tape.rows {
+      mask = { x, target in dropout.apply(x, block: first + i, target: target, rows: rows, stack.compute) }
     }
+    return AdapterGroup(adapters[i], targets, scale: settings.scale, mask: mask, stack.compute)
   }
 
-  private func dropped(_ x: Matrix, _ i: Int, _ target: AdapterTarget, _ tape: Tape) -> Matrix {
-    guard let dropout, let rows = tape.rows else { return x }
-    return dropout.apply(x, block: first + i, target: target, rows: rows, stack.compute)
-  }
-
-  /// What a trained matrix adds to the gradient of its input x, and its own gradient, given that of its output.
+  /// What trained matrices add to the gradient of their common input x, and their own gradients, given those of their outputs.
   private func back(
-    _ target: AdapterTarget, _ i: Int, _ x: Matrix, _ dy: Matrix, dx: inout Matrix, _ tape: Tape, _ gradient: inout BlockAdapters
+    _ targets: [AdapterTarget], _ i: Int, _ x: Matrix, _ u: [AdapterTarget: Matrix], dx: inout Matrix, _ tape: Tape,
+    _ gradient: inout BlockAdapters, dy: (AdapterTarget) -> (Matrix, Range<Int>)
   ) {
-    let compute = stack.compute
-    if gradient.weights[target] != nil { compute.product(dy, x, transposeA: true, beta: 1, into: &gradient.weights[target]!) }
-    guard let adapter = adapters[i].pairs[target], gradient.pairs[target] != nil else { return }
-    guard let dropout, let rows = tape.rows else {
-      adapter.backward(x, dy: dy, scale: settings.scale, dx: &dx, gradient: &gradient.pairs[target]!, compute)
-      return
+    for target in targets where gradient.weights[target] != nil {
+      let (dy, columns) = dy(target)
+      stack.compute.product(dy, columns: columns, x, transposeA: true, beta: 1, into: &gradient.weights[target]!)
     }
-    var masked = Matrix(rows: x.rows, columns: x.columns)
-    adapter.backward(
-      dropped(x, i, target, tape), dy: dy, scale: settings.scale, dx: &masked, gradient: &gradient.pairs[target]!, compute)
-    compute.add(&dx, dropout.apply(masked, block: first + i, target: target, rows: rows, compute))
+    group(i, targets, tape).backward(x, u, dy: dy, dx: &dx, gradient: &gradient)
   }
 }

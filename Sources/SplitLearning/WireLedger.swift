@@ -1,5 +1,6 @@
 /// What training steps move between clients and server, and what two other layouts would have moved for the same batches.
 package struct WireLedger: Sendable, Hashable, Codable {
+  /// Steps of single clients: one of a federation of eight counts eight times.
   package private(set) var steps = 0
   package private(set) var tokens = 0
   /// Bytes of this implementation: four tensors of f32 without padding, and 16 bytes a sequence and message (identifier and length).
@@ -27,6 +28,11 @@ package struct WireLedger: Sendable, Hashable, Codable {
     let padded = 4 * lengths.count * longest * channels * 2
     paddedHalfBytes += padded
     maskedHalfBytes += padded + lengths.count * longest * longest * 2
+  }
+
+  /// Bytes of one layout for every token that went through the split, and for every step of one client; 0 before the first.
+  package func mean(_ layout: KeyPath<WireLedger, Int>) -> (perToken: Double, perStep: Double) {
+    (Double(self[keyPath: layout]) / Double(max(1, tokens)), Double(self[keyPath: layout]) / Double(max(1, steps)))
   }
 
   package mutating func addMigration(bytes: Int) { migrationBytes += bytes }

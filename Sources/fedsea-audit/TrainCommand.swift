@@ -97,18 +97,25 @@ struct TrainCommand: ParsableCommand {
 
   private func table(_ record: TrainingRecord) -> String {
     func percent(_ x: Double) -> String { String(format: "%5.1f %%", 100 * x) }
-    var lines = [
-      "cell                              before    after            95 %        n   loss first → last   tokens/s   bytes/token (FedSEA, FL-GLM)"
-    ]
+    func padded(_ id: String) -> String { id.padding(toLength: 32, withPad: " ", startingAt: 0) }
+    var lines = ["cell                              before    after            95 %        n   loss first → last   tokens/s"]
     for cell in record.cells {
-      let name = cell.id.padding(toLength: 32, withPad: " ", startingAt: 0)
       let (first, last) = (cell.losses.first ?? 0, cell.losses.suffix(10).reduce(0, +) / Double(max(1, min(10, cell.losses.count))))
       lines.append(
-        "\(name) \(percent(cell.before[cell.metric] ?? 0))  \(percent(cell.after[cell.metric] ?? 0))  "
+        "\(padded(cell.id)) \(percent(cell.before[cell.metric] ?? 0))  \(percent(cell.after[cell.metric] ?? 0))  "
           + "[\(percent(cell.interval.first ?? 0)), \(percent(cell.interval.last ?? 0))] \(cell.validationExamples)   "
-          + String(format: "%.3f → %.3f", first, last) + String(format: "   %.0f", cell.tokensPerSecond)
-          + String(
-            format: "   %.0f (%.0f, %.0f)", cell.bytesPerToken, cell.paddedHalfBytesPerToken, cell.maskedHalfBytesPerToken ?? .nan))
+          + String(format: "%.3f → %.3f", first, last) + String(format: "   %.0f", cell.tokensPerSecond))
+    }
+    // What a client's steps put on the wire, both ways, and what two other layouts would have put there for the same texts.
+    lines += [
+      "", "bytes on the wire                  a token: here   FedSEA   FL-GLM      a client's step: here       FedSEA       FL-GLM",
+    ]
+    for cell in record.cells {
+      let perToken = [cell.bytesPerToken, cell.paddedHalfBytesPerToken, cell.maskedHalfBytesPerToken ?? .nan]
+      let perStep = [cell.bytesPerStep, cell.paddedHalfBytesPerStep, cell.maskedHalfBytesPerStep].map { $0 ?? .nan }
+      lines.append(
+        padded(cell.id) + String(format: "          %7.0f  %7.0f  %7.0f", perToken[0], perToken[1], perToken[2])
+          + String(format: "            %11.0f  %11.0f  %11.0f", perStep[0], perStep[1], perStep[2]))
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -16,7 +16,7 @@ struct Measure: ParsableCommand {
   @Argument(help: "The checkpoint: a GGUF file or a Hugging Face folder.")
   var checkpoint: String
 
-  @Option(help: "kernels, model, training, attack, or all.")
+  @Option(help: "kernels, model, training, federation, attack, or all.")
   var only: String = "all"
 
   @Option(help: "Only measurements whose peer and name contain this, for a profiler.")
@@ -28,21 +28,40 @@ struct Measure: ParsableCommand {
   @Option(help: "Timed runs after one warm-up.")
   var runs: Int = 5
 
+  @Option(help: "wall, or processor: processor time of all threads.")
+  var clock = Clock.wall
+
+  private static let groups = ["kernels", "model", "training", "federation", "attack", "all"]
+
   func validate() throws {
-    guard ["all", "kernels", "model", "training", "attack"].contains(only) else {
-      throw ValidationError("--only is kernels, model, training, attack or all")
-    }
+    guard Self.groups.contains(only) else { throw ValidationError("--only is one of \(Self.groups.joined(separator: ", "))") }
     guard (1...64).contains(threads), (1...100).contains(runs) else { throw ValidationError("--threads 1...64, --runs 1...100") }
   }
 
   func run() throws {
     Compute.keepFreedMemory()
-    let meter = Meter(threads: threads, runs: runs, matching: matching)
+    let meter = Meter(threads: threads, runs: runs, matching: matching, clock: clock)
     let compute = Compute(threads: threads)
     if only == "all" || only == "kernels" { KernelBench.run(meter, compute) }
     if only == "all" || only == "model" { try ModelBench.run(meter, compute, checkpoint) }
     if only == "all" || only == "training" { try TrainingBench.run(meter, compute, checkpoint) }
+    if only == "all" || only == "federation" { try FederationBench.run(meter, compute, checkpoint) }
     if only == "all" || only == "attack" { try AttackBench.run(meter, compute, checkpoint) }
+  }
+}
+
+/// What the seconds of a measurement are.
+enum Clock: String, ExpressibleByArgument, CaseIterable {
+  case wall
+  /// Processor time of all threads together, waiting in a spin loop included: for comparing two builds on a machine that is not idle, with
+  /// `--threads 1`.
+  case processor
+
+  /// Since some fixed moment.
+  var seconds: Double {
+    var time = timespec()
+    clock_gettime(self == .wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }
 
@@ -51,19 +70,33 @@ struct Meter {
   var threads: Int
   var runs: Int
   var matching = ""
+  var clock = Clock.wall
 
   /// Reports `amount` per second of `work`, after one warm-up run; `prepare` runs before each, outside the clock.
-  func rate(
+  /// - Returns: the seconds of each run; empty when the measurement is not wanted.
+  @discardableResult func rate(
     _ measure: String, _ amount: Double, _ unit: String, peer: String = "fedsea-audit", prepare: () -> Void = {}, work: () throws -> Void
-  ) rethrows {
-    guard isWanted(measure, peer) else { return }
-    report(measure, unit, peer, try times(prepare, work).map { amount / $0 })
+  ) rethrows -> [Double] {
+    guard isWanted(measure, peer) else { return [] }
+    let seconds = try times(prepare, work)
+    report(measure, unit, peer, seconds.map { amount / $0 })
+    return seconds
   }
 
   /// Reports the seconds of `work`.
   func seconds(_ measure: String, peer: String = "fedsea-audit", work: () throws -> Void) rethrows {
     guard isWanted(measure, peer) else { return }
     report(measure, "s", peer, try times({}, work))
+  }
+
+  /// Reports something that was counted or derived from runs that were timed already.
+  func report(_ measure: String, _ unit: String, _ peer: String = "fedsea-audit", _ values: [Double]) {
+    guard !values.isEmpty else { return }
+    let sorted = values.sorted()
+    line([
+      "peer": peer, "measure": measure, "unit": unit, "median": sorted[sorted.count / 2], "min": sorted.first!, "max": sorted.last!,
+      "runs": values.count, "clock": clock.rawValue,
+    ])
   }
 
   func isWanted(_ measure: String, _ peer: String) -> Bool { matching.isEmpty || "\(peer) \(measure)".contains(matching) }
@@ -75,18 +108,10 @@ struct Meter {
   private func times(_ prepare: () -> Void, _ work: () throws -> Void) rethrows -> [Double] {
     try (0...runs).compactMap { run in
       prepare()
-      let start = Date()
+      let start = clock.seconds
       try work()
-      return run == 0 ? nil : Date().timeIntervalSince(start)
+      return run == 0 ? nil : clock.seconds - start
     }
-  }
-
-  private func report(_ measure: String, _ unit: String, _ peer: String, _ values: [Double]) {
-    let sorted = values.sorted()
-    line([
-      "peer": peer, "measure": measure, "unit": unit, "median": sorted[sorted.count / 2], "min": sorted.first!, "max": sorted.last!,
-      "runs": runs,
-    ])
   }
 
   private func line(_ fields: [String: Any]) {

@@ -1,12 +1,12 @@
 import ArgumentParser
-import Checkpoints
+package import Checkpoints
 import Foundation
 import Kernels
 import Llama
 import SplitLearning
 
 /// `write-random DIR`: a checkpoint of LLaMA-2-7B's shape with random bf16 weights, for measuring memory; it says nothing sensible.
-struct WriteRandom: ParsableCommand {
+package struct WriteRandom: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "write-random", abstract: "Writes a LLaMA-2-7B-shaped checkpoint of random bf16 weights (13.5 GB).")
 
@@ -21,9 +21,14 @@ struct WriteRandom: ParsableCommand {
   }
 
   func run() throws {
-    let configuration = LlamaConfiguration(
-      architecture: .llama, blocks: blocks, hiddenSize: 4096, feedForwardSize: 11008, heads: 32, keyValueHeads: 32, headDimension: 128,
-      vocabularySize: 32000, contextLength: 4096)
+    try Self.write(
+      LlamaConfiguration(
+        architecture: .llama, blocks: blocks, hiddenSize: 4096, feedForwardSize: 11008, heads: 32, keyValueHeads: 32, headDimension: 128,
+        vocabularySize: 32000, contextLength: 4096), to: folder)
+  }
+
+  /// Writes a checkpoint of this shape in eight shards of bf16, always the same one. Throws `Fault` 73 or 74 when the disk is full or read-only.
+  package static func write(_ configuration: LlamaConfiguration, to folder: String) throws {
     // Uniform with the standard deviation 0.02 of an initialised LLaMA; xorshift64* (Vigna 2016), for speed.
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     try CheckpointWriter.writeFolder(configuration, at: folder, type: .bf16, shards: 8) { _, shape in
@@ -41,7 +46,7 @@ struct WriteRandom: ParsableCommand {
 }
 
 /// `step-memory FOLDER`: one LoRA step of a memory-mapped checkpoint, split at p = q = 1, and the largest resident size it took.
-struct StepMemory: ParsableCommand {
+package struct StepMemory: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "step-memory",
     abstract: "Runs one LoRA step (r 8 on q, k, v, o; 1 x 256 tokens) over mapped weights; prints seconds and memory.")
@@ -61,6 +66,27 @@ struct StepMemory: ParsableCommand {
 
   func run() throws {
     Compute.keepFreedMemory()
+    let result = try Self.measure(checkpoint, tokens: tokens, threads: threads)
+    let line: [String: Any] = [
+      "measure": "LoRA step 1x\(tokens) r8 qkvo, mapped", "seconds": result.seconds, "loss": result.loss, "gradient_norm": result.norm,
+      "peak_resident_bytes": result.peakBytes, "threads": threads,
+    ]
+    let data = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
+    FileHandle.standardOutput.write(data + Data("\n".utf8))
+  }
+
+  package struct Result {
+    package var seconds: Double
+    /// Nats per label, before the step.
+    package var loss: Double
+    /// Of all gradients, before clipping.
+    package var norm: Double
+    /// Largest resident size of this process so far, bytes; mapped weights count while they are in memory.
+    package var peakBytes: Int
+  }
+
+  /// One step over one text of `tokens` random ids, all of them labels, weights as stored. Throws as `Checkpoint.open` does.
+  package static func measure(_ checkpoint: String, tokens: Int, threads: Int) throws -> Result {
     let model = try LlamaModel(Checkpoint.open(at: checkpoint), precision: .stored, compute: Compute(threads: threads))
     var blueprint = TrainingBlueprint(model: model, adapters: AdapterSettings(), clip: 1, seed: 1)
     blueprint.checkpointing = true
@@ -73,11 +99,6 @@ struct StepMemory: ParsableCommand {
     let norm = try client.update(rate: 1e-4)
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    let result: [String: Any] = [
-      "measure": "LoRA step 1x\(tokens) r8 qkvo, mapped", "seconds": Date().timeIntervalSince(started), "loss": loss, "gradient_norm": norm,
-      "peak_resident_bytes": usage.ru_maxrss * 1024, "threads": threads,
-    ]
-    let data = try JSONSerialization.data(withJSONObject: result, options: [.sortedKeys])
-    FileHandle.standardOutput.write(data + Data("\n".utf8))
+    return Result(seconds: Date().timeIntervalSince(started), loss: loss, norm: norm, peakBytes: usage.ru_maxrss * 1024)
   }
 }

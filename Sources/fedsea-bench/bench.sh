@@ -15,6 +15,7 @@ results=$cache/results.jsonl
 for round in $(seq "${ROUNDS:-2}"); do
   "$ours" "$gguf" --only model --runs 3 | tee -a "$results"
   "$ours" "$gguf" --only training --runs 3 | tee -a "$results"
+  "$ours" "$gguf" --only federation --runs 2 | tee -a "$results"
   "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 3 --only "${PEERS:-f32,bf16,llama.cpp}" | tee -a "$results"
   "$ours" "$gguf" --only attack --runs 2 | tee -a "$results"
   "$python" "$here/peers/peers.py" "$gguf" --hf "$cache/hf" --json --runs 2 --attack --only f32 | tee -a "$results"

@@ -39,6 +39,60 @@ import Testing
     for (found, expected) in zip(gate.values, exact) { #expect(abs(Double(found) - expected) <= 2e-6 * max(1, abs(expected))) }
   }
 
+  /// Forward against the naive twin; backward against central differences of it.
+  @Test func gated() {
+    let (rows, width) = (11, 37)
+    let x = Matrix(rows: rows, columns: 2 * width, values: normal(rows * 2 * width, 15, scale: 3))
+    func twin(_ x: Matrix) -> [Double] {
+      (0..<rows).flatMap { r in
+        let row = Array(x[row: r])
+        return Naive.swiglu(
+          Matrix(rows: 1, columns: width, values: Array(row[..<width])), Matrix(rows: 1, columns: width, values: Array(row[width...])))
+      }
+    }
+    let compute = Compute(threads: 2)
+    for (found, expected) in zip(compute.gated(x).values, twin(x)) {
+      #expect(abs(Double(found) - expected) <= 2e-6 * max(1, abs(expected)))
+    }
+    let dy = Matrix(rows: rows, columns: width, values: normal(rows * width, 16))
+    let dx = compute.gatedBackward(x, dy: dy)
+    #expect(dx.rows == rows && dx.columns == 2 * width)
+    func along(_ x: Matrix) -> Double { zip(twin(x), dy.values).reduce(0) { $0 + $1.0 * Double($1.1) } }
+    for i in stride(from: 0, to: x.values.count, by: 5) {
+      var (above, below) = (x, x)
+      above.values[i] += 0x1p-8
+      below.values[i] -= 0x1p-8
+      let slope = (along(above) - along(below)) / (Double(above.values[i]) - Double(below.values[i]))
+      #expect(abs(slope - Double(dx.values[i])) < 1e-3, "\(i)")
+    }
+  }
+
+  @Test func sumsOfHeads() {
+    let (rows, heads, d) = (131, 3, 10)
+    let x = normal(rows * heads * d, 21)
+    let sums = [Float].filled(rows * d) { fs_sum_heads(Int32(rows), Int32(heads), Int32(d), x, $0, 2) }
+    for r in 0..<rows {
+      for i in 0..<d { #expect(sums[r * d + i] == (1..<heads).reduce(x[r * heads * d + i]) { $0 + x[(r * heads + $1) * d + i] }) }
+    }
+  }
+
+  /// Some columns of A into some columns of C, and nothing else of it.
+  @Test(arguments: engines) func productOfColumns(compute: Compute) {
+    let a = Matrix(rows: 9, columns: 12, values: normal(108, 17))
+    let b = Matrix(rows: 5, columns: 4, values: normal(20, 18))
+    let before = Matrix(rows: 9, columns: 8, values: normal(72, 19))
+    var c = before
+    compute.product(a, columns: 3..<7, b, transposeB: true, alpha: 2, beta: 1, into: &c, outputColumns: 2..<7)
+    for r in 0..<9 {
+      for j in 0..<8 {
+        let sum = 2..<7 ~= j ? (0..<4).reduce(0.0) { $0 + 2 * Double(a[r, 3 + $1]) * Double(b[j - 2, $1]) } : 0
+        #expect(abs(Double(c[r, j]) - Double(before[r, j]) - sum) < 1e-5)
+      }
+    }
+    let transposed = compute.product(a, columns: 3..<7, Matrix(rows: 9, columns: 2, values: normal(18, 20)), transposeA: true)
+    #expect(transposed.rows == 4 && transposed.columns == 2)
+  }
+
   @Test(arguments: engines, [(1, 0), (5, 0), (70, 0), (40, 13), (1, 300)]) func attention(compute: Compute, size: (Int, Int)) {
     let (t, past) = size
     let shape = AttentionShape(heads: 6, groups: 2, dimension: 24)

@@ -41,6 +41,14 @@ import Testing
     #expect(cells.first?.id == "p1-q1-relative0-seed1" && cells.last?.id == "p2-q1-relative0.9-seed2")
   }
 
+  @Test func lengthsOfATaskMayBeLimited() throws {
+    #expect(try plan(text).task.longestPrompt == 448 && plan(text).task.longestAnswer == 64)
+    let short = try plan(text, set: ["task.max_prompt_tokens=100", "task.max_answer_tokens=20"]).task
+    #expect(short.longestPrompt == 100 && short.longestAnswer == 20)
+    #expect(throws: Fault.self) { try plan(text, set: ["task.max_prompt_tokens=3"]) }
+    #expect(throws: Fault.self) { try plan(text, set: ["task.max_answer_tokens=1"]) }
+  }
+
   @Test func flagsBeatTheFile() throws {
     let changed = try plan(text, set: ["steps=7", "defense.relative=2.3", "seeds=3"])
     #expect(changed.steps == 7)

@@ -201,5 +201,10 @@ import Testing
     ledger.add(lengths: [5, 3], channels: 10)
     #expect(ledger.tokens == 8 && ledger.bytes == 4 * (8 * 10 * 4 + 2 * 16))
     #expect(ledger.paddedHalfBytes == 4 * 2 * 5 * 10 * 2 && ledger.maskedHalfBytes == ledger.paddedHalfBytes + 2 * 25 * 2)
+    ledger.add(lengths: [2], channels: 10)
+    #expect(ledger.steps == 2 && ledger.bytes == 4 * (10 * 10 * 4 + 3 * 16))
+    #expect(ledger.mean(\.bytes) == (Double(ledger.bytes) / 10, Double(ledger.bytes) / 2))
+    #expect(ledger.mean(\.maskedHalfBytes).perStep == Double(800 + 100 + 160 + 8) / 2)
+    #expect(WireLedger().mean(\.bytes) == (0, 0))
   }
 }

@@ -78,14 +78,17 @@ int fs_product(int engine, int threads, int transpose_a, int transpose_b, int m,
 // dx += d(rms_norm)/dx^T dy.   x, dy, dx [B,C].
 void fs_rms_norm_backward(int b, int c, const float *_Nonnull x, const float *_Nonnull weight, float epsilon, const float *_Nonnull dy,
                           float *_Nonnull dx, int threads);
-// Gradients of h = silu(gate) * up.
-void fs_swiglu_backward(long n, const float *_Nonnull gate, const float *_Nonnull up, const float *_Nonnull dh, float *_Nonnull dgate,
-                        float *_Nonnull dup, int threads);
+// h = silu(gate) * up of rows that hold gate and up side by side, x [B,2F]; h [B,F].
+void fs_gated(int b, int f, const float *_Nonnull x, float *_Nonnull h, int threads);
+// Gradients of fs_gated, side by side: dx [B,2F] for dh [B,F].
+void fs_gated_backward(int b, int f, const float *_Nonnull x, const float *_Nonnull dh, float *_Nonnull dx, int threads);
 // Causal attention of packed sequences, rows offsets[s]..<offsets[s+1]: q, out, dout, dq [N,H,D]; k, v [N,G,D]. Adds to dk, dv [N,H,D], one
 // share per query head: the caller sums the heads of a group.
 void fs_attention_backward(int sequences, const int *_Nonnull offsets, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull k,
                            const float *_Nonnull v, const float *_Nonnull out, const float *_Nonnull dout, float scale, float *_Nonnull dq,
                            float *_Nonnull dk, float *_Nonnull dv, int threads);
+// out[r,i] = sum over heads of x[r,h,i], in their order.   x [rows,heads,D], out [rows,D].
+void fs_sum_heads(int rows, int heads, int d, const float *_Nonnull x, float *_Nonnull out, int threads);
 // logits [B,V] become scale * (softmax - onehot(label)); losses[b] = -ln softmax[label].
 void fs_cross_entropy(int b, int v, float *_Nonnull logits, const int *_Nonnull labels, float scale, float *_Nonnull losses, int threads);
 // One AdamW step (Loshchilov & Hutter 2019) over n values; gradients are multiplied by gradient_scale first.

@@ -44,8 +44,39 @@ for measure, ours, peer, _, wanted in PAIRS:
   x, y = statistics.median(v for v, _ in a), statistics.median(v for v, _ in b)
   print(f"{measure:<44}{f'{ours[13:] or ours} {x:.3g} {unit}':>24}{f'{peer} {y:.3g} {unit}':>24}{ratio(x, y):>8.2f}  "
         f"{f'{min(each):.2f}–{max(each):.2f}':<16}{f'≥ {wanted}' if wanted else '':>7}")
+
+
+def median(peer, measure):
+  return statistics.median(v for v, _ in rounds[peer, measure]) if (peer, measure) in rounds else None
+
+
+# How much of what this machine multiplies at best, in the same run, a LoRA step comes to. Operations: fedsea-bench/StepCount.swift.
+print("\nLoRA step 4x128, achieved against the best product of its largest shapes")
+for precision in ("f32", "bf16"):
+  peer = f"fedsea-audit {precision}"
+  achieved = median(peer, "LoRA step 4x128 r8 qkvo, achieved")
+  peaks = {measure[len("peak: "):]: median(p, measure) for p, measure in rounds if p == peer and measure.startswith("peak: ")}
+  if not achieved or not peaks:
+    print(f"  {precision}: not measured")
+    continue
+  best = max(peaks, key=peaks.get)
+  print(f"  {precision}: {achieved:.0f} GFLOP/s of {peaks[best]:.0f} ({best}), {100 * achieved / peaks[best]:.0f} %; "
+        + ", ".join(f"{name} {value:.0f}" for name, value in sorted(peaks.items())))
+
+# Copies of the server's blocks need not wait for one another; the seconds are of copies that share this machine.
+print("\neight clients, one step of each")
+steps = {mode: median("fedsea-audit bf16", f"8 clients x 1x64 tokens, {mode}, sequential server steps") for mode in ("sequential", "server-hierarchical")}
+for mode, count in steps.items():
+  seconds = median("fedsea-audit bf16", f"8 clients x 1x64 tokens, {mode}")
+  print(f"  {mode:<20} " + (f"{count:.0f} sequential server steps, {seconds:.2f} s" if count and seconds else "not measured"))
+if all(steps.values()):
+  print(f"  {steps['sequential'] / steps['server-hierarchical']:.1f} times fewer, wanted ≥ 7.5")
+
+SHOWN = ("peak: ", "8 clients")
 print()
 for (peer, measure), values in rounds.items():
+  if measure.startswith(SHOWN) or measure.endswith(", achieved"):
+    continue
   if peer.startswith("fedsea-audit") and not any(peer == p[1] and measure == p[0] for p in PAIRS):
     print(f"{peer:<24}{measure:<52}{statistics.median(v for v, _ in values):>10.4g} {values[0][1]}")
 print("\ngreedy text after \"The capital of France is\":")
