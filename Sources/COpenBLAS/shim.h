@@ -1,7 +1,8 @@
-// OpenBLAS (Debian libopenblas-dev): the second engine for matrix products.
+// OpenBLAS (Debian libopenblas-dev): the second engine for matrix products, and LAPACK.
 // Shim: the declarations that are used are written out, because cblas.h lives in a folder per architecture that no include path names,
 // and because its C++-style enums import into Swift as unwieldy types. The values are those of the CBLAS standard.
 #pragma once
+#include <stddef.h>
 enum { fs_cblas_row_major = 101, fs_cblas_no_trans = 111, fs_cblas_trans = 112 };
 void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
                  float beta, float *c, int ldc);
@@ -9,3 +10,6 @@ void openblas_set_num_threads(int threads);
 int openblas_get_num_threads(void);
 char *openblas_get_corename(void);
 char *openblas_get_config(void);
+// LAPACK, Fortran calling convention: everything by address, lengths of the two strings at the end.
+void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work, const int *lwork,
+             int *iwork, const int *liwork, int *info, size_t jobz_length, size_t uplo_length);
