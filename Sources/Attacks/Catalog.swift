@@ -11,6 +11,9 @@ package enum AttackCatalog {
     HeadReading.self,
     Anchors.self,
     SequentialMatching.self,
+    RelaxedVocabulary.self,
+    FreeEmbedding.self,
+    SubspaceInversion.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }
