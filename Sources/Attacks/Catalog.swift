@@ -12,6 +12,9 @@ package enum AttackCatalog {
     Anchors.self,
     SequentialMatching.self,
     Averaging.self,
+    RelaxedVocabulary.self,
+    FreeEmbedding.self,
+    SubspaceInversion.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -12,7 +12,7 @@ package struct Cholesky: Sendable {
     var a = matrix
     var (size, leading, info, triangle) = (Int32(n), Int32(n), Int32(0), CChar(UInt8(ascii: "U")))
     // Column-major "upper" is the row-major lower triangle.
-    if n > 0 { dpotrf_(&triangle, &size, &a, &leading, &info) }
+    if n > 0 { dpotrf_(&triangle, &size, &a, &leading, &info, 1) }
     guard info == 0 else { return nil }
     for i in 0..<n { for j in i + 1..<max(n, i + 1) { a[i * n + j] = 0 } }
     (order, lower) = (n, a)
@@ -27,7 +27,7 @@ package struct Cholesky: Sendable {
     for i in 0..<order { for j in 0..<columns { x[j * order + i] = b[i * columns + j] } }
     var (a, size, right, info, triangle) = (lower, Int32(order), Int32(columns), Int32(0), CChar(UInt8(ascii: "U")))
     var (leading, leadingRight) = (size, size)
-    dpotrs_(&triangle, &size, &right, &a, &leading, &x, &leadingRight, &info)
+    dpotrs_(&triangle, &size, &right, &a, &leading, &x, &leadingRight, &info, 1)
     precondition(info == 0, "dpotrs reports argument \(-info)")
     var out = [Double](repeating: 0, count: b.count)
     for i in 0..<order { for j in 0..<columns { out[i * columns + j] = x[j * order + i] } }
@@ -38,7 +38,7 @@ package struct Cholesky: Sendable {
   package var inverseLower: [Double] {
     var (a, size, leading, info) = (lower, Int32(order), Int32(order), Int32(0))
     var (triangle, diagonal) = (CChar(UInt8(ascii: "U")), CChar(UInt8(ascii: "N")))
-    if order > 0 { dtrtri_(&triangle, &diagonal, &size, &a, &leading, &info) }
+    if order > 0 { dtrtri_(&triangle, &diagonal, &size, &a, &leading, &info, 1, 1) }
     precondition(info == 0, "dtrtri reports \(info)")
     return a
   }

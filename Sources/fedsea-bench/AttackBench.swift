@@ -31,6 +31,7 @@ enum AttackBench {
     let tokenizer = try TokenizerLoader.load(from: checkpoint)
     let model = try LlamaModel(checkpoint, compute: compute)
     try exhaustive(meter, model)
+    try InversionBench.run(meter, model)
     let documents = texts.map { tokenizer.encode($0) }
     for p in [1, 3] {
       let positions = documents.reduce(0) { $0 + $1.count }

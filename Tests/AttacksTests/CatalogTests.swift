@@ -9,7 +9,7 @@ import Testing
   @Test func everyAttackIsListed() throws {
     let folder = "\(Fixture.root)/Sources/Attacks"
     let catalog = try String(contentsOfFile: "\(folder)/Catalog.swift", encoding: .utf8)
-    for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file.hasSuffix(".swift") {
+    for file in try FileManager.default.subpathsOfDirectory(atPath: folder) where file.hasSuffix(".swift") {
       let source = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
       for match in source.matches(of: /package struct (\w+): Attack \{/) {
         #expect(catalog.contains("\(match.1).self,"), "add to AttackCatalog.all:    \(match.1).self,")

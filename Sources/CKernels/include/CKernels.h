@@ -100,3 +100,11 @@ void fs_dropout(int b, int c, const float *_Nonnull x, const uint64_t *_Nonnull 
 // dw += gradient of rms_norm with respect to its weight [C].   x, dy [B,C].
 void fs_rms_norm_weight_backward(int b, int c, const float *_Nonnull x, float epsilon, const float *_Nonnull dy, float *_Nonnull dw,
                                  int threads);
+
+// ---- mixture.c: relaxed tokens.
+// p[r] = softmax(scale * z[r]) over k candidates, y[r] = sum_i p[r,i] table[ids[r,i]].   z, p, ids [B,K]; table [any,C]; y [B,C].
+void fs_mixture(int b, int k, int c, const float *_Nonnull z, const int *_Nonnull ids, float scale, const float *_Nonnull table,
+                float *_Nonnull p, float *_Nonnull y, int threads);
+// Gradient of `y` and of sum p cost (null: none) with respect to z: dz[r,i] = scale p[r,i] (g[i] - sum p g), g[i] = dy[r] . table[ids[r,i]] + cost.
+void fs_mixture_backward(int b, int k, int c, const float *_Nonnull p, const int *_Nonnull ids, float scale, const float *_Nonnull table,
+                         const float *_Nonnull dy, const float *_Nullable cost, float *_Nonnull dz, int threads);

@@ -6,6 +6,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+import embedding_optimisation
 import vocabulary_matching
 from peers import NEW_TOKENS, PROMPT
 
@@ -73,3 +74,4 @@ def measure_attack(folder, dtype, meter):
     target = vocabulary_matching.Target(model, random_ids(model, 1, 33 + meter.runs))
     meter.seconds(f"vocabulary matching p=1, {model.config.vocab_size} candidates", target.attack_next)
   target.check()
+  embedding_optimisation.measure(model, meter)
