@@ -1,5 +1,5 @@
 import ArgumentParser
-import Attacks
+import AuditRunner
 import Audit
 import Datasets
 import Defenses
@@ -38,7 +38,7 @@ struct ListCommand: ParsableCommand {
 
   private func items() throws -> [Item] {
     switch kind {
-    case .attacks: return AttackCatalog.all.map { Self.item($0.description) }
+    case .attacks: return AttackRoster.descriptions.map(Self.item)
     case .defenses: return DefenseCatalog.all.map { Self.item($0.description) }
     case .metrics:
       return MetricCatalog.all.map(\.descriptor).map {
@@ -47,7 +47,20 @@ struct ListCommand: ParsableCommand {
           details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
       }
     case .datasets:
-      return DatasetCatalog.all.map { Item(name: $0.name, summary: $0.summary, details: details($0.manifest)) }
+      return DatasetCatalog.all.map { set in
+        switch set.manifests.count {
+        case 0: Item(name: set.name, summary: set.summary, details: ["licence": "Apache-2.0", "fetched": "generated, nothing to fetch"])
+        case 1: Item(name: set.name, summary: set.summary, details: details(set.manifests[0]))
+        default:
+          Item(
+            name: set.name, summary: set.summary,
+            details: [
+              "licence": Set(set.manifests.map(\.licence)).sorted().joined(separator: " AND "),
+              "package": set.manifests.map { "\($0.source.package) \($0.source.version)" }.joined(separator: ", "),
+              "fetched": set.manifests.map(fetched).contains { $0 != "yes" } ? "no: fedsea-audit fetch dataset \(set.name)" : "yes",
+            ])
+        }
+      }
         + TaskDataCatalog.all.map { set in
           Item(name: set.name, summary: set.summary, details: details(set.manifest).merging(["for": "training, task \(set.task)"]) { $1 })
         }
