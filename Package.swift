@@ -100,7 +100,8 @@ let package = Package(
     tests(
       "AuditRunner",
       [
-        "AuditRunner", "Audit", "Attacks", "Checkpoints", "Defenses", "HDF5", "Kernels", "LeakageMetrics", "Llama", "SplitLearning", "Tokenizers",
+        "AuditRunner", "Audit", "Attacks", "Checkpoints", "Defenses", "HDF5", "Kernels", "LeakageMetrics", "Llama", "SplitLearning",
+        "Tokenizers",
         "Reports", "PrivateText", "Datasets", "Fetching", "Diagnostics", "TestSupport",
       ]),
   ]

@@ -45,7 +45,8 @@ package enum PlannedAttack: Sendable {
     case .own(let attack): return Outcome(reconstruction: try attack.reconstruct(view, with: means, progress: progress), warnings: [])
     case .external(let attack):
       let answer = try attack.reconstruct(view, with: means, material) { try progress(0) }
-      let warning = "external programs ran without isolation, because this system allows no user namespaces: they could have opened your files"
+      let warning =
+        "external programs ran without isolation, because this system allows no user namespaces: they could have opened your files"
       return Outcome(reconstruction: answer.reconstruction, warnings: answer.isIsolated ? [] : [warning])
     }
   }

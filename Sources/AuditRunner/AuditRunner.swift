@@ -79,7 +79,8 @@ package final class AuditRunner {
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
-    try AtomicFile.write(try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name), isPrivate: true)
+    try AtomicFile.write(
+      try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name), isPrivate: true)
     guard let record else { throw Fault(.invalidData, "the plan has no cell") }
     return record
   }

@@ -41,7 +41,8 @@ package enum DumpCheck {
     throw Fault(
       .invalidData,
       "the view was cut at p = \(view.partition.input), q = \(view.partition.output), the plan has \(known.joined(separator: "; "))",
-      hint: "if the plan is meant: --set model.partition.input=\(view.partition.input) --set model.partition.output=\(view.partition.output)")
+      hint:
+        "if the plan is meant: --set model.partition.input=\(view.partition.input) --set model.partition.output=\(view.partition.output)")
   }
 
   private static func checkChannels(_ view: AdversaryView, _ plan: AuditPlan) throws {
@@ -65,5 +66,7 @@ package enum DumpCheck {
       hint: "noise_sigma is the standard deviation of one coordinate in activation units, not of a row and not relative to the states")
   }
 
-  static func text(_ value: Double) -> String { value.formatted(.number.precision(.significantDigits(1...3)).locale(Locale(identifier: "en_US_POSIX"))) }
+  static func text(_ value: Double) -> String {
+    value.formatted(.number.precision(.significantDigits(1...3)).locale(Locale(identifier: "en_US_POSIX")))
+  }
 }

@@ -24,7 +24,8 @@ package struct ResidualCheck: Sendable {
     guard let observation = view.observations[.inputHiddenStates], view.tokens > 0 else { return nil }
     let noise = observation.noise
     guard [.none, .gaussian, .laplace].contains(noise.law), let sigma = noise.sigma else { return nil }
-    let states = noise.deterministic(means.states(of: tokens.filter { !$0.isEmpty }, inputBlocks: view.partition.input), means.model.compute)
+    let states = noise.deterministic(
+      means.states(of: tokens.filter { !$0.isEmpty }, inputBlocks: view.partition.input), means.model.compute)
     func rms(_ row: some Sequence<Float>) -> Double {
       (row.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(states.columns)).squareRoot()
     }
@@ -40,7 +41,8 @@ package struct ResidualCheck: Sendable {
     guard residual < stated / Self.factor else { return }
     throw Fault(
       .invalidData,
-      "the view states noise of σ = \(DumpCheck.text(stated)), but its states lie within \(DumpCheck.text(residual)) of a text's own states", at: path,
+      "the view states noise of σ = \(DumpCheck.text(stated)), but its states lie within \(DumpCheck.text(residual)) of a text's own states",
+      at: path,
       hint: "noise_sigma is the standard deviation of one coordinate in activation units")
   }
 

@@ -51,7 +51,8 @@ package struct Scoring: Sendable {
       }
       return ScoredDocument(
         truthTokens: truth.tokens, guessTokens: guess, truthText: truth.text, guessText: tokenizer.decode(guess),
-        truthLogProbability: probabilities, priorLogProbability: priors?[index], isRare: aids[index].isRare, isContent: aids[index].isContent,
+        truthLogProbability: probabilities, priorLogProbability: priors?[index], isRare: aids[index].isRare,
+        isContent: aids[index].isContent,
         entities: entities, secretRanks: ranks)
     }
   }

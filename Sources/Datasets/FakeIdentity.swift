@@ -4,7 +4,8 @@ import PrivateText
 /// A row of the Fake Name Generator's table.
 struct FakeIdentity {
   let number, gender: String
-  private let title, givenName, surname, street, city, state, postcode, country, email, phone, birthday, age, occupation, company, domain: String
+  private let title, givenName, surname, street, city, state, postcode, country, email, phone, birthday, age, occupation, company,
+    domain: String
 
   private static let columns = [
     "Number", "Gender", "Title", "GivenName", "Surname", "StreetAddress", "City", "StateFull", "ZipCode", "CountryFull", "EmailAddress",

@@ -17,7 +17,8 @@ extension TextDataset {
         shape: .folder, member: "presidio_evaluator/data_generator/raw_data", target: "raw_data",
         sha256: "55f678e5b5520cc44fb29e81dce832ea08a4312a7f75b30350d48e21506fdbb6", bytes: 1_380_619))
     return TextDataset(
-      name: manifest.name, summary: "made-up sentences with marked personal data: 210 templates, 3,000 fake identities", manifests: [manifest]
+      name: manifest.name, summary: "made-up sentences with marked personal data: 210 templates, 3,000 fake identities",
+      manifests: [manifest]
     ) { split, store, sampling, tokenize in
       try PresidioTemplates(folder: store.verified(manifest), split).documents(sampling, tokenize: tokenize)
     }

@@ -9,7 +9,8 @@ package enum AtomicFile {
   /// - Throws: `Fault` 73 if the file cannot be created or replaced, 74 if writing fails (for example on a full disk). The temporary file is removed.
   package static func write(_ data: Data, to url: URL, isPrivate: Bool = false) throws {
     let temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).tmp")
-    guard FileManager.default.createFile(
+    guard
+      FileManager.default.createFile(
         atPath: temporary.path, contents: nil, attributes: isPrivate ? [.posixPermissions: 0o600] : nil)
     else {
       throw Fault(

@@ -50,11 +50,11 @@ extension HTMLReport {
       <p>A leak that was planted into a copy of the view must be found, or low scores mean nothing; an attack that learns from shuffled labels \
       must not beat chance, or high scores mean nothing.\(without)</p>
       """
-      + scrolling(
-        "Controls",
-        """
-        <table><thead><tr><th scope="col">Control</th><th scope="col">Where</th><th scope="col">Attack</th><th scope="col" class="num">Tokens read</th>\
-        <th scope="col" class="num">Must be</th><th scope="col">Outcome</th></tr></thead><tbody class="rows">\(leaks)\(shuffled)</tbody></table>
-        """)
+        + scrolling(
+          "Controls",
+          """
+          <table><thead><tr><th scope="col">Control</th><th scope="col">Where</th><th scope="col">Attack</th><th scope="col" class="num">Tokens read</th>\
+          <th scope="col" class="num">Must be</th><th scope="col">Outcome</th></tr></thead><tbody class="rows">\(leaks)\(shuffled)</tbody></table>
+          """)
   }
 }

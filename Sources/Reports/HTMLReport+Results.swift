@@ -51,7 +51,9 @@ extension HTMLReport {
     guard !charts.isEmpty else { return "" }
     let drawn = LeakageChart.drawn(findings.attacks)
     let omitted = findings.attacks.count - drawn.count
-    let rest: Markup = omitted == 0 ? "" : " Only the \(LeakageChart.mostAttacks) strongest attacks are drawn; the table of every attack has the other \(omitted)."
+    let rest: Markup =
+      omitted == 0
+      ? "" : " Only the \(LeakageChart.mostAttacks) strongest attacks are drawn; the table of every attack has the other \(omitted)."
     let legend = SeriesStyle.all(drawn).enumerated().map { index, item -> Markup in
       "<li\(index == 0 ? " class=\"first\"" as Markup : "")>\(item.style.swatch)<span>\(findings.label(item.attack))</span></li>"
     }

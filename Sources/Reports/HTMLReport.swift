@@ -18,7 +18,8 @@ package struct HTMLReport {
   /// The whole page: HTML that is also well-formed XML. The same record gives the same bytes.
   package func render() -> String {
     let sections: [(id: String, title: String, body: Markup)] = [
-      ("glance", "At a glance", glance), ("controls", "Controls", controlsSection), ("tested", "What was tested", tested), ("noise", "Leakage against noise", curves),
+      ("glance", "At a glance", glance), ("controls", "Controls", controlsSection), ("tested", "What was tested", tested),
+      ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
       ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),
       ("reproduce", "How to reproduce", reproduce), ("attacks", "Every attack", everyAttack), ("cells", "All cells", cells),
@@ -65,7 +66,8 @@ package struct HTMLReport {
       ("Documents", "\(NumberText.grouped(record.dataset.documents)), \(NumberText.grouped(record.dataset.tokens)) tokens"),
       ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")),
       ("Commit", String(record.commit.prefix(12))),
-      ("Controls", record.valid.map { $0 ? "as they must be" : "FAILED: the run is invalid" } ?? "none recorded"), ("Created (UTC)", record.created), ("Run", record.runID), ("May enter a leaderboard", record.eligible ? "yes" : "no"),
+      ("Controls", record.valid.map { $0 ? "as they must be" : "FAILED: the run is invalid" } ?? "none recorded"),
+      ("Created (UTC)", record.created), ("Run", record.runID), ("May enter a leaderboard", record.eligible ? "yes" : "no"),
     ]
     return """
       <p class="eyebrow">Leakage audit of a split language model, by fedsea-audit</p>

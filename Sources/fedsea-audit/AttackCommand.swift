@@ -40,7 +40,8 @@ struct AttackCommand: ParsableCommand {
     let interruption = Interruption()
     var failures: [String] = []
     for entry in plan.attacks {
-      do { try attack(entry, seen, means, material, into: folder, interruption) } catch let fault as Fault where fault.code == .invalidData {
+      do { try attack(entry, seen, means, material, into: folder, interruption) } catch let fault as Fault where fault.code != .interrupted
+      {
         Terminal.say("\(Terminal.red("failed:")) \(entry.label): \(fault)")
         failures.append(entry.label)
       }

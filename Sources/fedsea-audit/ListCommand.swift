@@ -32,9 +32,22 @@ struct ListCommand: ParsableCommand {
     if format == .json { return try Output.json(items) }
     for item in items {
       try Output.write("\(item.name)\n  \(item.summary)\n")
-      for (key, value) in item.details.sorted(by: { $0.key < $1.key }) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
+      for (key, value) in item.details.sorted(by: Self.inReadingOrder) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
     }
   }
+
+  /// Who can run it, what it follows, what it costs, then settings and the rest by name.
+  private static func inReadingOrder(_ a: (key: String, value: String), _ b: (key: String, value: String)) -> Bool {
+    func rank(_ key: String) -> Int {
+      ["threat model", "reads", "control", "paper", "deviations", "cost"].firstIndex(of: key) ?? (key.hasPrefix("setting") ? 50 : 10)
+    }
+    return (rank(a.key), a.key) < (rank(b.key), b.key)
+  }
+
+  private static let knowledge: [ThreatModel.Knowledge: String] = [
+    .k0: "K0, no weights of the client", .k1: "K1, the public base weights of the client's blocks", .k2: "K2, the client's exact weights",
+    .k3: "K3, exact weights, labelled pairs of a colluding client, and the noise law",
+  ]
 
   private func items() throws -> [Item] {
     switch kind {
@@ -83,7 +96,8 @@ struct ListCommand: ParsableCommand {
 
   private static func item(_ d: MethodDescription) -> Item {
     var details = [
-      "needs": "knowledge \(d.knowledge.rawValue), \(d.channels.map(\.rawValue).joined(separator: ", "))", "paper": d.paper,
+      "threat model": Self.knowledge[d.knowledge] ?? d.knowledge.rawValue, "reads": d.channels.map(\.rawValue).joined(separator: ", "),
+      "paper": d.paper,
       "deviations": d.deviations,
       "cost": d.cost,
     ]

@@ -27,7 +27,8 @@ import Testing
       PrivateDocument(id: $0.id, text: $0.text, tokens: Array($0.tokens.dropFirst() + $0.tokens.prefix(1)))
     }
     let wrong = Scoring(shifted, priors: nil, metrics: [TokenAccuracy()], tokenizer: scene.scoring.tokenizer, seed: 1)
-    let found = try NearestEmbedding(["distance": .string("cosine"), "centered": .number(0)]).reconstruct(scene.view(0), with: scene.means) { _ in }
+    let found = try NearestEmbedding(["distance": .string("cosine"), "centered": .number(0)]).reconstruct(scene.view(0), with: scene.means)
+    { _ in }
     #expect(try TokenAccuracy().estimate(wrong.paired(found), seed: 1)?.mean ?? 1 < 0.2)
   }
 

@@ -3,6 +3,7 @@ import AuditRunner
 import Checkpoints
 import Diagnostics
 import Foundation
+import LeakageMetrics
 import Llama
 import PrivateText
 import TestSupport
@@ -59,7 +60,9 @@ import Testing
     setenv("FEDSEA_TEST_SECRET", "1", 1)
     defer { unsetenv("FEDSEA_TEST_SECRET") }
     let listing = fault { try shell("ls | sort | tr '\\n' ' '; exit 9") }
-    #expect(listing?.hint?.contains("auxiliary_offsets.npy auxiliary_tokens.npy embeddings.npy log.txt task.json view.h5") == true, "\(listing?.hint ?? "")")
+    #expect(
+      listing?.hint?.contains("auxiliary_offsets.npy auxiliary_tokens.npy embeddings.npy log.txt task.json view.h5") == true,
+      "\(listing?.hint ?? "")")
     let variables = fault { try shell("env | cut -d= -f1 | grep -v '^PWD$\\|^OLDPWD$\\|^_$\\|^SHLVL$' | sort | tr '\\n' ' '; exit 9") }
     #expect(variables?.hint?.hasSuffix("FEDSEA_TASK HOME LANG OMP_NUM_THREADS PATH TMPDIR ") == true, "\(variables?.hint ?? "")")
     let home = fault { try shell("test \"$HOME\" = \"$PWD\" && test -r \"$FEDSEA_TASK\" && exit 11; exit 12") }
@@ -105,12 +108,14 @@ import Testing
     let count = scene.offsets.last ?? 0
     func posterior(_ log: Float, rest: Float) -> TokenPosterior {
       TokenPosterior(
-        width: 1, ids: truth.flatMap { $0 }, logProbabilities: .init(repeating: log, count: count), restLogProbability: .init(repeating: rest, count: count))
+        width: 1, ids: truth.flatMap { $0 }, logProbabilities: .init(repeating: log, count: count),
+        restLogProbability: .init(repeating: rest, count: count))
     }
     let cases: [(GuessesFile, String)] = [
       (guesses(run: "other"), "about run other"), (guesses(offsets: shortOffsets, tokens: short), "/samples/offsets"),
       (guesses(tokens: truth.map { $0.map { _ in 1 << 20 } }), "outside of a vocabulary"),
-      (guesses(posterior: posterior(.nan, rest: -1)), "add up to nan"), (guesses(posterior: posterior(.infinity, rest: -1)), "add up to inf"),
+      (guesses(posterior: posterior(.nan, rest: -1)), "add up to nan"),
+      (guesses(posterior: posterior(.infinity, rest: -1)), "add up to inf"),
       (guesses(posterior: posterior(0, rest: 0)), "add up to 2"),
     ]
     for (file, message) in cases {
@@ -133,8 +138,12 @@ import Testing
     guard isolated else { return }
     let look = "grep -q . '\(scratch.file("truth.h5"))' && exit 21; grep -q . '\(own.file("own.txt"))' && exit 22;"
     #expect(fault { try shell("\(look) exit 20", material: material) }?.message == "the program ended with status 20")
-    #expect(fault { try shell("umount '\(scratch.path)' 2>/dev/null; \(look) exit 20", material: material) }?.message == "the program ended with status 20")
-    #expect(fault { try shell("test -e /proc/\(getpid())/mem && exit 23; exit 20", material: material) }?.message == "the program ended with status 20")
+    #expect(
+      fault { try shell("umount '\(scratch.path)' 2>/dev/null; \(look) exit 20", material: material) }?.message
+        == "the program ended with status 20")
+    #expect(
+      fault { try shell("test -e /proc/\(getpid())/mem && exit 23; exit 20", material: material) }?.message
+        == "the program ended with status 20")
     // A child in a session of its own ends with the others.
     let marker = own.file("marker")
     _ = fault { try shell("setsid sh -c 'sleep 3; touch \(marker)' & sleep 0.2; exit 0", material: material) }

@@ -32,7 +32,8 @@ import Testing
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func aFailingAttackStopsNothing() throws {
     let scratch = try Scratch()
     let plan = try plan(
-      attacks: "[uniform, unigram, {name: external, command: [sh, -c, exit 3]}, {name: nearest-embedding, distance: cosine}, sequential-matching]")
+      attacks:
+        "[uniform, unigram, {name: external, command: [sh, -c, exit 3]}, {name: nearest-embedding, distance: cosine}, sequential-matching]")
     let runner = AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
     let record = try runner.run(in: URL(filePath: scratch.path), runID: "small")
     #expect(record.complete && record.valid == true && record.invalidReasons == [])
@@ -63,7 +64,8 @@ import Testing
     let width = 576
     let good = AdversaryView(
       identity: ViewIdentity(
-        runID: "r", planSHA256: "", checkpointSHA256: loaded.description.sha256, tokenizerSHA256: loaded.description.tokenizerSHA256, created: "",
+        runID: "r", planSHA256: "", checkpointSHA256: loaded.description.sha256, tokenizerSHA256: loaded.description.tokenizerSHA256,
+        created: "",
         fedseaVersion: ""), partition: PartitionPoints(input: 1, output: 1), offsets: [0, 3],
       observations: [
         .inputHiddenStates: Observation(

@@ -1,3 +1,4 @@
+import Attacks
 import Audit
 import AuditRunner
 import Checkpoints
@@ -62,7 +63,8 @@ struct TinyScene {
         runID: "tiny", planSHA256: "", checkpointSHA256: "c", tokenizerSHA256: "words", created: "", fedseaVersion: ""),
       partition: PartitionPoints(input: p, output: 0), offsets: offsets,
       observations: [
-        .inputHiddenStates: Observation(values: observed, noise: NoiseStatement(defense: "gaussian", law: .gaussian, sigma: stated ?? sigma))
+        .inputHiddenStates: Observation(
+          values: observed, noise: NoiseStatement(defense: "gaussian", law: .gaussian, sigma: stated ?? sigma))
       ])
   }
 }

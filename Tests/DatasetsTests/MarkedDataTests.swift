@@ -31,10 +31,11 @@ import Testing
     #expect(try canaries(.private) == all && canaries(.private, count: 5) == Array(all.prefix(5)))
     #expect(try canaries(.private, seed: 2) != all)
     func sentences(_ documents: [TextDocument]) -> Set<String> {
-      Set(documents.flatMap { document -> [String] in
-        let secret = String(decoding: Array(document.text.utf8)[document.spans![0].bytes], as: UTF8.self)
-        return document.text.replacingOccurrences(of: secret, with: "*").components(separatedBy: ". ")
-      }.map { $0.trimmingCharacters(in: .punctuationCharacters) })
+      Set(
+        documents.flatMap { document -> [String] in
+          let secret = String(decoding: Array(document.text.utf8)[document.spans![0].bytes], as: UTF8.self)
+          return document.text.replacingOccurrences(of: secret, with: "*").components(separatedBy: ". ")
+        }.map { $0.trimmingCharacters(in: .punctuationCharacters) })
     }
     #expect(sentences(all).isDisjoint(with: sentences(try canaries(.public))))
   }

@@ -48,7 +48,9 @@ import Testing
   }
 
   @Test func everyKindHasAMetric() throws {
-    for kind in PrivateEntity.Kind.allCases { #expect(try MetricCatalog.named("pii_recall_\(kind.rawValue)").score(document) == PIIRecall(kind: kind).score(document)) }
+    for kind in PrivateEntity.Kind.allCases {
+      #expect(try MetricCatalog.named("pii_recall_\(kind.rawValue)").score(document) == PIIRecall(kind: kind).score(document))
+    }
   }
 }
 

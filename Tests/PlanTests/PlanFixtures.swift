@@ -13,7 +13,7 @@ let known = KnownNames(
     "uniform": KnownMethod(), "unigram": KnownMethod(), "language-model": KnownMethod(),
     "nearest-embedding": KnownMethod(settings: ["distance": .choice(["cosine", "l2"]), "centered": .integer(0...1)]),
     "head-reading": KnownMethod(), "anchors": KnownMethod(),
-    "external": KnownMethod(settings: ["command": .words, "time_limit": .number(0.1...604_800)]),
+    "external": KnownMethod(settings: ["command": .words, "label": .text, "time_limit": .number(0.1...604_800)]),
     "sequential-matching": KnownMethod(settings: ["beam": .integer(1...64), "prior_weight": .number(0...10), "exhaustive": .flag]),
   ],
   metrics: [

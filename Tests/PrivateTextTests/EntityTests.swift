@@ -11,7 +11,8 @@ import Testing
   private var marked: TruthFile {
     var truth = sampleTruth()
     truth.documents[0].entities = [
-      PrivateEntity(kind: .name, text: "Grüße", tokens: 0..<2), PrivateEntity(kind: .secret, text: "4921", tokens: 2..<3, space: .fourDigits),
+      PrivateEntity(kind: .name, text: "Grüße", tokens: 0..<2),
+      PrivateEntity(kind: .secret, text: "4921", tokens: 2..<3, space: .fourDigits),
     ]
     for index in 1..<4 { truth.documents[index].entities = [] }
     truth.documents[2].entities = [PrivateEntity(kind: .email, text: "a@b.c", tokens: 4..<5)]
@@ -45,7 +46,9 @@ import Testing
     let tokens = try RowAppender<Int32>("samples/token_ids", in: file.root, columns: nil)
     try tokens.append([1, 2, 3])
     try tokens.finish()
-    for (name, text) in [("samples/text", "abc"), ("samples/id", "d"), ("entities/kind", "name"), ("entities/text", "a"), ("entities/space", "")] {
+    for (name, text) in [
+      ("samples/text", "abc"), ("samples/id", "d"), ("entities/kind", "name"), ("entities/text", "a"), ("entities/space", ""),
+    ] {
       try StringAppender(name, in: file.root).append([text])
     }
     for (name, values) in numbers.sorted(by: { $0.key < $1.key }) {

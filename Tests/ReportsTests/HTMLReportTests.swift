@@ -299,7 +299,9 @@ final class PageParser: NSObject, XMLParserDelegate {
 
   @Test func gainsHaveTheirInterval() throws {
     var record = SyntheticRecord.record(cuts: [1])
-    for index in record.results.indices where record.results[index].gainOverBaseline != nil { record.results[index].gainCI95 = [0.5, 0.75] }
+    for index in record.results.indices where record.results[index].gainOverBaseline != nil {
+      record.results[index].gainCI95 = [0.5, 0.75]
+    }
     #expect(try page(record).text.contains("[+50.0, +75.0]"))
     #expect(MarkdownReport.render(record).contains("\\[+50.0, +75.0\\]"))
   }

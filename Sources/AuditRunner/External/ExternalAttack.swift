@@ -11,14 +11,16 @@ import Llama
 package struct ExternalAttack: Sendable {
   package static let description = MethodDescription(
     name: "external", summary: "a program of your own that reads view.h5 and writes guesses.h5", paper: "yours",
-    deviations: "none; its answer is checked as any untrusted file",
+    deviations:
+      "its answer is checked as any untrusted file; what it knows is up to it: it is handed the public weights, embeddings and text",
     cost: "the program's; it is killed with all of its children at the time limit", knowledge: .k0, channels: [.inputHiddenStates],
     settings: [
+      "label": "a word for tables and file names, shown behind \"external-\"",
       "command": "the program and its arguments, a list or one text split at spaces; existing files are made absolute",
       "time_limit": "seconds, default 600",
     ])
 
-  package static let rules: [String: SettingRule] = ["command": .words, "time_limit": .number(0.1...604_800)]
+  package static let rules: [String: SettingRule] = ["command": .words, "label": .text, "time_limit": .number(0.1...604_800)]
 
   private let command: [String]
   private let timeLimit: Double
@@ -43,7 +45,8 @@ package struct ExternalAttack: Sendable {
   /// - Parameter tick: called about ten times a second; may throw to stop the program.
   /// - Throws: a `Fault` if the program cannot be started, exits with another status than 0, is killed, takes longer than the time limit, or
   ///   leaves no guesses.h5 or one that does not fit the view; and what `tick` throws.
-  package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, _ material: PublicMaterial, tick: () throws -> Void) throws -> Answer
+  package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, _ material: PublicMaterial, tick: () throws -> Void) throws
+    -> Answer
   {
     let words = try Program.resolved(command)
     let task = try ExternalTask(view, means, material)

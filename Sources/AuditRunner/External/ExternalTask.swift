@@ -63,12 +63,14 @@ struct ExternalTask {
     try NumpyArray.write(
       means.model.embedding.values(means.model.compute), shape: [model.vocabularySize, model.hiddenSize], to: file("embeddings.npy"))
     try NumpyArray.write(means.auxiliary.flatMap { $0 }, to: file("auxiliary_tokens.npy"))
-    try NumpyArray.write(means.auxiliary.reduce(into: [Int64(0)]) { $0.append($0.last! + Int64($1.count)) }, to: file("auxiliary_offsets.npy"))
+    try NumpyArray.write(
+      means.auxiliary.reduce(into: [Int64(0)]) { $0.append($0.last! + Int64($1.count)) }, to: file("auxiliary_offsets.npy"))
     let description = Description(
       runId: view.identity.runID, documents: view.documents, tokens: view.tokens,
       partition: .init(input: view.partition.input, output: view.partition.output),
       channels: Dictionary(
-        view.observations.map { ($0.rawValue, .init(columns: $1.values.columns, unit: $1.unit, noise: $1.noise)) }, uniquingKeysWith: { $1 }),
+        view.observations.map { ($0.rawValue, .init(columns: $1.values.columns, unit: $1.unit, noise: $1.noise)) }, uniquingKeysWith: { $1 }
+      ),
       seed: means.seed, threads: means.model.compute.threads, vocabularySize: model.vocabularySize, hiddenSize: model.hiddenSize,
       blocks: model.blocks, checkpoint: URL(filePath: material.checkpoint).path, checkpointSha256: view.identity.checkpointSHA256,
       tokenizerSha256: view.identity.tokenizerSHA256, excludedTokens: means.excluded.sorted())

@@ -36,7 +36,8 @@ struct Isolation {
     let log = FileManager.default.temporaryDirectory.appending(path: "fedsea-isolation-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: log) }
     let ending = try? ProcessGroup.run(
-      words + ["/bin/sh", "-c", "exit 42"], environment: Program.environment(home: "/"), folder: "/", log: log.path, timeLimit: 20, tick: {})
+      words + ["/bin/sh", "-c", "exit 42"], environment: Program.environment(home: "/"), folder: "/", log: log.path, timeLimit: 20, tick: {}
+    )
     prefix = ending == .exited(42) ? words : nil
   }
 

@@ -10,10 +10,14 @@ enum NumpyArray {
   }
 
   /// `values` as int32 [n]. Throws as above.
-  static func write(_ values: [Int32], to path: String) throws { try write(values.withUnsafeBytes { Data($0) }, type: "<i4", [values.count], path) }
+  static func write(_ values: [Int32], to path: String) throws {
+    try write(values.withUnsafeBytes { Data($0) }, type: "<i4", [values.count], path)
+  }
 
   /// `values` as int64 [n]. Throws as above.
-  static func write(_ values: [Int64], to path: String) throws { try write(values.withUnsafeBytes { Data($0) }, type: "<i8", [values.count], path) }
+  static func write(_ values: [Int64], to path: String) throws {
+    try write(values.withUnsafeBytes { Data($0) }, type: "<i8", [values.count], path)
+  }
 
   private static func write(_ bytes: Data, type: String, _ shape: [Int], _ path: String) throws {
     let sizes = shape.map { "\($0)," }.joined(separator: " ")
