@@ -52,14 +52,15 @@ package enum DumpCheck {
     }
   }
 
-  /// Noise of σ alone has a row RMS of σ. States whose median row RMS is under σ / 10 cannot have had that noise added.
+  /// Noise of σ alone has a row RMS of σ within a few per cent, and states only add to it. Rows whose median RMS is under 0.7 σ cannot have had that
+  /// noise added.
   private static func checkScale(_ channel: Channel, _ observation: Observation) throws {
     let (noise, values) = (observation.noise, observation.values)
     guard noise.law == .gaussian || noise.law == .laplace, let sigma = noise.sigma, sigma > 0, values.rows > 0 else { return }
     let rms = (0..<values.rows).map { row in
       (values[row: row].reduce(0.0) { $0 + Double($1) * Double($1) } / Double(values.columns)).squareRoot()
     }.sorted()[values.rows / 2]
-    guard rms < sigma / ResidualCheck.factor else { return }
+    guard rms < 0.7 * sigma else { return }
     throw Fault(
       .invalidData,
       "\(channel.rawValue) states noise of σ = \(text(sigma)) a coordinate, but its rows have a root mean square of \(text(rms))",

@@ -36,6 +36,9 @@ struct AttackCommand: ParsableCommand {
     let means = try AttackerPreparation.means(plan, loaded: loaded, store: workspace.store)
     let own = URL(filePath: view).deletingLastPathComponent().path
     let folder = output ?? own
+    do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+      throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
+    }
     let material = try PublicMaterial(plan, store: workspace.store, hiding: [own, folder])
     let interruption = Interruption()
     var failures: [String] = []

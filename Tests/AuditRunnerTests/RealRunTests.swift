@@ -89,6 +89,7 @@ import Testing
       ("is 4 wide, the model 576", { $0.observations[.inputHiddenStates]?.values = Matrix(rows: 3, columns: 4) }),
       ("needs the channel input_cut/hidden_states", { $0.observations = [:] }),
       ("states noise of σ = 50", { $0.observations[.inputHiddenStates]?.noise.sigma = 50 }),
+      ("states noise of σ = 2", { $0.observations[.inputHiddenStates]?.noise.sigma = 2 }),
     ]
     for (message, change) in cases {
       let fault = refusal(change)
