@@ -5,6 +5,8 @@
 SWIFT   := swift
 FLAGS   := -c release --explicit-target-dependency-import-check error
 TOOL    := .build/release/fedsea-audit
+# A Python with h5py, for the tests that exchange files with it and run the example of an external attack.
+PYTHON  := .build/test-python/bin/python
 # Flags for the audit of `make demo`, for example DEMO="--limit 4".
 DEMO    :=
 
@@ -13,9 +15,15 @@ DEMO    :=
 demo: build fetch
 	$(TOOL) run attacks/quickstart.yaml $(DEMO)
 
-test: setup fetch
+test: setup fetch $(PYTHON)
+	$(TOOL) fetch dataset presidio-pii
+	$(TOOL) fetch dataset chitchat
 	$(SWIFT) build $(FLAGS) --build-tests
-	OMP_WAIT_POLICY=passive $(SWIFT) test $(FLAGS) --skip-build --no-parallel
+	FEDSEA_PYTHON=$(abspath $(PYTHON)) OMP_WAIT_POLICY=passive $(SWIFT) test $(FLAGS) --skip-build --no-parallel
+
+$(PYTHON):
+	python3 -m venv .build/test-python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check numpy h5py pandas
 
 bench: build fetch
 	$(SWIFT) build $(FLAGS) --product fedsea-bench

@@ -53,9 +53,9 @@ let package = Package(
     // From here on, modules may hold private text.
     module("PrivateText", ["Diagnostics", "HDF5"]),
     module("TextScores"),
-    module("LeakageMetrics", ["Diagnostics", "Audit", "TextScores"]),
+    module("LeakageMetrics", ["Diagnostics", "Audit", "PrivateText", "TextScores"]),
     module("Fetching", ["Diagnostics", crypto]),
-    module("Datasets", ["Diagnostics", "Fetching"]),
+    module("Datasets", ["Diagnostics", "Fetching", "PrivateText"]),
     module("Tasks", ["Diagnostics", "TextScores"]),
     module("Reports", ["Diagnostics", "Audit"]),
     module(
@@ -92,16 +92,16 @@ let package = Package(
         "TestSupport",
       ]),
     tests("PrivateText", ["Diagnostics", "HDF5", "PrivateText", "TestSupport"]),
-    tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics", "TestSupport"]),
+    tests("LeakageMetrics", ["LeakageMetrics", "Audit", "Diagnostics", "PrivateText", "TestSupport"]),
     tests("Fetching", ["Diagnostics", "Fetching"]),
-    tests("Datasets", ["Datasets", "Diagnostics", "Fetching"]),
+    tests("Datasets", ["Datasets", "Diagnostics", "Fetching", "PrivateText"]),
     tests("Tasks", ["Tasks", "Diagnostics"]),
     tests("Reports", ["Reports", "Diagnostics", "Audit", "SplitLearning", "TestSupport"]),
     tests(
       "AuditRunner",
       [
-        "AuditRunner", "Audit", "Attacks", "Defenses", "Kernels", "SplitLearning", "Reports", "PrivateText", "Datasets", "Fetching",
-        "Diagnostics", "TestSupport", "Checkpoints", "Tokenizers", "Llama", "HDF5", "Tasks",
+        "AuditRunner", "Audit", "Attacks", "Checkpoints", "Defenses", "HDF5", "Kernels", "LeakageMetrics", "Llama", "SplitLearning",
+        "Tokenizers", "Tasks", "Reports", "PrivateText", "Datasets", "Fetching", "Diagnostics", "TestSupport",
       ]),
     tests("FedseaBench", ["fedsea-bench", "Checkpoints", "Kernels", "Llama", "SplitLearning", "TestSupport"]),
   ]

@@ -1,6 +1,7 @@
 /// record.json: everything about one run that a reader needs to trust or refute it. Keys are sorted, numbers are numbers.
 package struct AuditRecord: Sendable, Codable, Equatable {
-  package var schemaVersion = 1
+  /// 1: before controls were recorded; 2: with `controls`, `valid`, `failures` and intervals of gains.
+  package var schemaVersion = 2
   package var runID: String
   /// True once every cell of the sweep has a result; a partial record is valid but incomplete.
   package var complete: Bool
@@ -29,13 +30,21 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   package var invocation: [String]?
   /// What the attacks that ran are, in their catalog's words; nil when it was not kept.
   package var attacks: [MethodDescription]?
+  /// Whether the controls behaved as they must; nil when none was run. An invalid run supports no conclusion.
+  package var valid: Bool?
+  /// Why the run is not valid, one sentence each; empty otherwise.
+  package var invalidReasons: [String]?
+  /// What the controls did; nil when none was run.
+  package var controls: Controls?
+  /// Attacks that gave no result in a cell, and why; the other attacks of the cell went on.
+  package var failures: [AttackFailure]?
 
   package init(
     runID: String, complete: Bool, eligible: Bool, created: String, plan: SettingValue, planSHA256: String, versions: [String: String],
     commit: String, host: HostDescription, checkpoint: CheckpointDescription, dataset: DatasetDescription, threatModel: ThreatModel,
     defense: SettingValue, results: [CellResult] = [], utility: [UtilityResult] = [], margins: [MarginHistogram] = [],
     timings: [String: Double] = [:], warnings: [String] = [], coverage: [ChannelCoverage]? = nil, invocation: [String]? = nil,
-    attacks: [MethodDescription]? = nil, references: [ReferenceResult]? = nil
+    attacks: [MethodDescription]? = nil, references: [ReferenceResult]? = nil, controls: Controls? = nil, failures: [AttackFailure]? = nil
   ) {
     (self.runID, self.complete, self.eligible, self.created) = (runID, complete, eligible, created)
     (self.plan, self.planSHA256, self.versions, self.commit) = (plan, planSHA256, versions, commit)
@@ -43,12 +52,15 @@ package struct AuditRecord: Sendable, Codable, Equatable {
     (self.defense, self.results, self.utility, self.margins) = (defense, results, utility, margins)
     (self.timings, self.warnings) = (timings, warnings)
     (self.coverage, self.invocation, self.attacks, self.references) = (coverage, invocation, attacks, references)
+    (self.controls, self.failures) = (controls, failures)
+    invalidReasons = controls?.problems
+    valid = invalidReasons?.isEmpty
   }
 
   enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version", runID = "run_id", complete, eligible, created, plan, planSHA256 = "plan_sha256", versions, commit
     case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings, coverage
-    case invocation, attacks, references
+    case invocation, attacks, references, valid, invalidReasons = "invalid_reasons", controls, failures
   }
 }
 
@@ -100,21 +112,23 @@ package struct CellResult: Sendable, Codable, Equatable {
   package var higherLeaksMore: Bool
   /// Paired difference to the strongest baseline of the same cell and metric; nil for the baselines themselves.
   package var gainOverBaseline: Double?
+  /// 95 % bootstrap interval of that difference, documents resampled in pairs; nil with it, and in records of schema 1.
+  package var gainCI95: [Double]?
   /// Wall-clock seconds of the attack on this cell.
   package var seconds: Double
 
   package init(
     cell: String, settings: [String: SettingValue], channel: String, attack: String, metric: String, mean: Double, ci95: [Double],
-    stderr: Double, n: Int, higherLeaksMore: Bool, gainOverBaseline: Double?, seconds: Double
+    stderr: Double, n: Int, higherLeaksMore: Bool, gainOverBaseline: Double?, gainCI95: [Double]? = nil, seconds: Double
   ) {
     (self.cell, self.settings, self.channel, self.attack, self.metric) = (cell, settings, channel, attack, metric)
     (self.mean, self.ci95, self.stderr, self.n, self.higherLeaksMore) = (mean, ci95, stderr, n, higherLeaksMore)
-    (self.gainOverBaseline, self.seconds) = (gainOverBaseline, seconds)
+    (self.gainOverBaseline, self.gainCI95, self.seconds) = (gainOverBaseline, gainCI95, seconds)
   }
 
   enum CodingKeys: String, CodingKey {
     case cell, settings, channel, attack, metric, mean, ci95, stderr, n, higherLeaksMore = "higher_leaks_more"
-    case gainOverBaseline = "gain_over_baseline", seconds
+    case gainOverBaseline = "gain_over_baseline", gainCI95 = "gain_ci95", seconds
   }
 }
 

@@ -34,4 +34,6 @@ package enum SettingRule: Sendable, Hashable {
   case choice([String])
   case flag
   case text
+  /// A list of texts, or one text that is split at spaces: a command line. Always read as a list of texts, not empty.
+  case words
 }

@@ -75,6 +75,8 @@ extension AttackPlan {
     let map = try PlanMap(value.node, path: value.path, keys: rules.map { ["name"] + $0.keys.sorted() })
     (settings, label) = ([:], name)
     for key in map.keys where key != "name" { settings[key] = try map.optional(key)?.setting(rules?[key]) }
+    // A setting called label names the entry; only methods that have such a rule accept it.
+    if let own = settings["label"]?.text { label = "\(name)-\(PlanCell.fileSafe(own))" }
   }
 
   /// Gives entries of the same name different labels, from the settings in which they differ.
@@ -83,7 +85,7 @@ extension AttackPlan {
     for group in Dictionary(grouping: plans.indices, by: { plans[$0].name }).values where group.count > 1 {
       let keys = Set(group.flatMap { plans[$0].settings.keys }).sorted()
       let telling = keys.filter { key in Set(group.map { plans[$0].settings[key] }).count > 1 }
-      for index in group {
+      for index in group where plans[index].settings["label"] == nil {
         let parts = telling.compactMap { key in plans[index].settings[key].map { PlanCell.fileSafe($0.label) } }
         out[index].label = ([plans[index].name] + parts).joined(separator: "-")
       }

@@ -99,6 +99,19 @@ struct PlanValue {
     return items.enumerated().map { PlanValue(node: $1, path: "\(path).\($0)") }
   }
 
+  /// The words of a command line: a list of texts and numbers, or one text that is split at spaces.
+  private func words() throws -> [String] {
+    if case .list = node.content {
+      return try list("words").map { item in
+        if case .scalar(.number(let number)) = item.node.content { return SettingValue.number(number).label }
+        return try item.text()
+      }
+    }
+    let words = try text().split(separator: " ").map(String.init)
+    guard !words.isEmpty else { throw expected("a command") }
+    return words
+  }
+
   /// The value under a rule; under nil, any scalar or list of scalars.
   func setting(_ rule: SettingRule?) throws -> SettingValue {
     switch rule {
@@ -106,6 +119,7 @@ struct PlanValue {
     case .number(let range): return .number(try number(in: range))
     case .choice(let names): return .string(try name("\"\(path)\"", among: names))
     case .text: return .string(try text())
+    case .words: return .list(try words().map { .string($0) })
     case .flag:
       guard case .scalar(.bool(let flag)) = node.content else { throw expected("true or false") }
       return .bool(flag)

@@ -54,6 +54,9 @@ package final class AuditRunner {
     var workbenches: [Int: Workbench] = [:]
     var finished: [CellFile] = []
     var record: AuditRecord?
+    // Planted leaks are looked for once per partition, in its first cell.
+    var controlled: Set<PartitionPoints> = []
+    let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
     for (index, cell) in cells.enumerated() {
       let bench =
         try workbenches[cell.seed]
@@ -65,12 +68,15 @@ package final class AuditRunner {
         }
       workbenches[cell.seed] = bench
       if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.sent).write(to: directory.appending(path: "truth.h5").path) }
+      let isFirst = controlled.insert(cell.partition).inserted
       let origin = origin(loaded, bench)
       let file: CellFile
-      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin) {
+      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin), !isFirst || known.plantedLeak != nil {
         file = known
       } else {
-        file = try measure(cell, bench, directory: directory, runID: runID, created: created, origin: origin, index: index, of: cells.count)
+        file = try measure(
+          cell, bench, material, directory: directory, runID: runID, created: created, origin: origin, plants: isFirst, index: index,
+          of: cells.count)
         try file.write(in: directory)
       }
       finished.append(file)
@@ -80,7 +86,8 @@ package final class AuditRunner {
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
-    try AtomicFile.write(try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name))
+    try AtomicFile.write(
+      try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name), isPrivate: true)
     guard let record else { throw Fault(.invalidData, "the plan has no cell") }
     return record
   }
@@ -95,8 +102,8 @@ package final class AuditRunner {
   // MARK: - One cell
 
   private func measure(
-    _ cell: PlanCell, _ bench: Workbench, directory: URL, runID: String, created: String, origin: [String: String], index: Int,
-    of count: Int
+    _ cell: PlanCell, _ bench: Workbench, _ material: PublicMaterial, directory: URL, runID: String, created: String,
+    origin: [String: String], plants: Bool, index: Int, of count: Int
   ) throws -> CellFile {
     let began = Date()
     let tell = { (stage: String, part: Double) in
@@ -118,28 +125,59 @@ package final class AuditRunner {
     try ViewFile.write(view, to: directory.appending(path: "cells/\(cell.id)/view.h5").path)
     let forwardSeconds = Date().timeIntervalSince(began)
 
-    var scored: [Scoring.Scored] = []
-    var samples: [SampleRecord] = []
-    for (k, attackPlan) in cell.plan.attacks.enumerated() {
-      let attack = try AttackCatalog.make(attackPlan.name, settings: attackPlan.settings)
-      let start = Date()
-      let reconstruction = try attack.reconstruct(view, with: means) { part in
-        try tell(attackPlan.label, (Double(k) + part) / Double(cell.plan.attacks.count))
-      }
-      let description = type(of: attack).description
-      let entry = Scoring.Scored(
-        attack: attackPlan.label, isBaseline: description.isBaseline, channel: description.channels.first,
-        documents: try bench.scoring.paired(bench.corpus.ofFirstSends(reconstruction)), seconds: Date().timeIntervalSince(start))
-      scored.append(entry)
-      samples += bench.scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
-    }
+    let attacked = try attack(cell, bench, view, means, material, tell)
+    let planted =
+      plants
+      ? try PlantedLeak.control(
+        view, cell: cell.id, bench.means, bench.scoring, sent: bench.corpus.sent, scored: bench.corpus.ofFirstSends) : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
     return CellFile(
-      cell: cell.id, origin: origin, results: bench.scoring.results(scored, cell: cell.id, settings: settings), samples: samples,
-      utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
+      cell: cell.id, origin: origin, results: bench.scoring.results(attacked.scored, cell: cell.id, settings: settings),
+      samples: attacked.samples, utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
-      reference: try reference(view, scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) })
+      reference: try reference(view, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
+      plantedLeak: planted, shuffled: attacked.shuffled,
+      failures: attacked.failures, warnings: attacked.warnings)
+  }
+
+  private struct Attacked {
+    var scored: [Scoring.Scored] = []
+    var samples: [SampleRecord] = []
+    var shuffled: [ShuffledControl] = []
+    var failures: [AttackFailure] = []
+    var warnings: [String] = []
+  }
+
+  /// Every attack of the plan on one view. One that fails is noted, and the others go on; only an interruption stops the cell.
+  private func attack(
+    _ cell: PlanCell, _ bench: Workbench, _ view: AdversaryView, _ means: AttackerMeans, _ material: PublicMaterial,
+    _ tell: (String, Double) throws -> Void
+  ) throws -> Attacked {
+    var out = Attacked()
+    let attacks = try cell.plan.attacks.map { ($0.label, try AttackRoster.make($0)) }
+    for (k, (label, attack)) in attacks.enumerated() {
+      let start = Date()
+      do {
+        let found = try attack.reconstruct(view, with: means, material) { part in
+          try tell(label, (Double(k) + part) / Double(attacks.count))
+        }
+        let entry = Scoring.Scored(
+          attack: label, isBaseline: attack.description.isBaseline, channel: attack.description.channels.first,
+          documents: try bench.scoring.paired(bench.corpus.ofFirstSends(found.reconstruction)), seconds: Date().timeIntervalSince(start))
+        out.scored.append(entry)
+        out.warnings += found.warnings
+        out.samples += bench.scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
+      } catch let fault as Fault where fault.code != .interrupted {
+        out.failures.append(AttackFailure(cell: cell.id, attack: label, message: fault.description))
+      }
+    }
+    if out.scored.contains(where: { $0.attack.hasPrefix(ShuffledLabels.name) }) {
+      let unigram = try UnigramGuess([:]).reconstruct(view, with: bench.means) { _ in }
+      out.shuffled = ShuffledLabels.controls(
+        out.scored, unigram: try bench.scoring.paired(bench.corpus.ofFirstSends(unigram)), cell: cell.id, seed: bench.scoring.seed)
+    }
+    return out
   }
 
   /// The Bayes reference at the positions that the plan asks for, and how far each attack stays behind it there.
@@ -199,15 +237,24 @@ package final class AuditRunner {
     }
     var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
     timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
-    let descriptions = AttackCatalog.all.map { $0.description }.filter { known in plan.attacks.contains { $0.name == known.name } }
+    let descriptions = AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
     return AuditRecord(
       runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
       versions: Compute.libraryVersions.merging(["fedsea-audit": Version.current]) { $1 }, commit: Provenance.commit(root: store.root),
       host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
       defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins,
       timings: timings,
-      warnings: benches.values.flatMap(\.corpus.warnings), coverage: Coverage.of(plan), invocation: invocation, attacks: descriptions,
-      references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil)
+      warnings: Self.distinct(benches.values.flatMap(\.corpus.warnings) + cells.flatMap(\.warnings)), coverage: Coverage.of(plan),
+      invocation: invocation, attacks: descriptions,
+      references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil,
+      controls: Controls(plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled)),
+      failures: cells.flatMap(\.failures))
+  }
+
+  /// The texts without repetitions, in their first order.
+  private static func distinct(_ texts: [String]) -> [String] {
+    var seen: Set<String> = []
+    return texts.filter { seen.insert($0).inserted }
   }
 
   static func makeFolder(_ url: URL) throws {

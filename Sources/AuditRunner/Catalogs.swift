@@ -1,4 +1,3 @@
-import Attacks
 package import Audit
 import Datasets
 import Defenses
@@ -13,7 +12,7 @@ package enum Catalogs {
       checkpoints: try store.list().filter { $0.kind == .checkpoint }.map(\.name), datasets: DatasetCatalog.splits,
       defenses: Dictionary(
         uniqueKeysWithValues: DefenseCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules, takesNoise: $0.takesNoise)) }),
-      attacks: Dictionary(uniqueKeysWithValues: AttackCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules)) }),
+      attacks: AttackRoster.rules.mapValues { KnownMethod(settings: $0) },
       metrics: MetricCatalog.all.map(\.descriptor.name))
   }
 }

@@ -1,11 +1,10 @@
-import Attacks
 import Audit
 
 /// The channels of a split LLaMA and what this run says about each: an attack that was not run is not a channel that is safe.
 enum Coverage {
   static func of(_ plan: AuditPlan) -> [ChannelCoverage] {
     let attacked = Set(
-      plan.attacks.flatMap { attack in AttackCatalog.all.first { $0.description.name == attack.name }?.description.channels ?? [] }.filter {
+      plan.attacks.flatMap { attack in AttackRoster.descriptions.first { $0.name == attack.name }?.channels ?? [] }.filter {
         plan.threatModel.channels.contains($0) || $0 == .lengths
       })
     let noisy = plan.defense.name != "none"

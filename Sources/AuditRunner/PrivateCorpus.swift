@@ -23,7 +23,8 @@ package struct PrivateCorpus: Sendable {
   package init(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
     let set = try Self.documents(plan.dataset, seed: Self.textSeed, store: store, tokenize: tokenize)
-    documents = set.documents.map { PrivateDocument(id: $0.id, text: $0.text, tokens: tokenizer.encode($0.text, parsingSpecial: false)) }
+    var lost = 0
+    documents = set.documents.map { PrivateDocument.tokenized($0, tokenizer, lost: &lost) }
     var order = Array(documents.indices)
     if plan.dataset.repeats > 1 {
       var generator = CounterRandom(seed: UInt64(Self.textSeed), stream: "sends").generator()
@@ -35,7 +36,8 @@ package struct PrivateCorpus: Sendable {
     }
     description = DatasetDescription(
       name: set.name, sha256: set.sha256, documents: documents.count, tokens: documents.reduce(0) { $0 + $1.tokens.count })
-    warnings = set.warnings
+    warnings =
+      set.warnings + (lost == 0 ? [] : ["\(lost) marked entities of \(set.name) are not scored: the tokenizer changes their text"])
     auxiliary = try PublicText.passages(plan, seed: Self.textSeed, tokenizer: tokenizer, store: store)
   }
 

@@ -13,8 +13,15 @@ package struct Scoring: Sendable {
   package let metrics: [any LeakageMetric]
   package let tokenizer: any Tokenizer
   package let seed: UInt64
+  private let aids: [ScoringAids]
 
-  package init(_ documents: [PrivateDocument], priors: [[Double]]?, metrics: [any LeakageMetric], tokenizer: any Tokenizer, seed: UInt64) {
+  /// - Parameter publicText: token ids of public passages, by which tokens count as rare; empty where none is at hand.
+  package init(
+    _ documents: [PrivateDocument], priors: [[Double]]?, metrics: [any LeakageMetric], tokenizer: any Tokenizer, seed: UInt64,
+    publicText: [[Int32]] = []
+  ) {
+    let common = ScoringAids.commonTokens(publicText)
+    aids = documents.map { ScoringAids($0, common: common, tokenizer) }
     (self.documents, self.priors, self.metrics, self.tokenizer, self.seed) = (documents, priors, metrics, tokenizer, seed)
   }
 
@@ -33,9 +40,20 @@ package struct Scoring: Sendable {
       let probabilities = try reconstruction.posterior.map {
         try truthLogProbabilities(of: truth.tokens, in: $0, from: position, vocabularySize: tokenizer.vocabularySize)
       }
+      let entities = truth.entities?.map {
+        ScoredEntity(kind: $0.kind, text: $0.text, guess: tokenizer.decode(Array(guess[$0.tokens])))
+      }
+      let ranks = reconstruction.posterior.flatMap { posterior in
+        aids[index].secrets?.map {
+          secretRank(
+            of: $0.truth, among: $0.candidates, in: posterior, from: position + $0.position, vocabularySize: tokenizer.vocabularySize)
+        }
+      }
       return ScoredDocument(
         truthTokens: truth.tokens, guessTokens: guess, truthText: truth.text, guessText: tokenizer.decode(guess),
-        truthLogProbability: probabilities, priorLogProbability: priors?[index])
+        truthLogProbability: probabilities, priorLogProbability: priors?[index], isRare: aids[index].isRare,
+        isContent: aids[index].isContent,
+        entities: entities, secretRanks: ranks)
     }
   }
 
@@ -77,11 +95,12 @@ package struct Scoring: Sendable {
         guard let estimate = estimates[i] else { return nil }
         let gain =
           attacks[i].isBaseline
-          ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed)?.mean }
+          ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed) }
         return CellResult(
           cell: cell, settings: settings, channel: attacks[i].channel?.rawValue ?? Channel.lengths.rawValue, attack: attacks[i].attack,
           metric: metric.descriptor.name, mean: estimate.mean, ci95: [estimate.lower, estimate.upper], stderr: estimate.standardError,
-          n: estimate.n, higherLeaksMore: metric.descriptor.higherLeaksMore, gainOverBaseline: gain, seconds: attacks[i].seconds)
+          n: estimate.n, higherLeaksMore: metric.descriptor.higherLeaksMore, gainOverBaseline: gain?.mean,
+          gainCI95: gain?.ci95, seconds: attacks[i].seconds)
       }
     }
   }

@@ -38,7 +38,7 @@ package final class Workbench {
       memory: AttackerMemory(), knowledge: knowledge)
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
-      tokenizer: loaded.tokenizer, seed: UInt64(seed))
+      tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)
   }
 
   /// Statistics of the states at the cut after `inputBlocks` blocks, on public text.

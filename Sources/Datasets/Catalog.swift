@@ -6,9 +6,16 @@ package enum DatasetCatalog {
   package static let all: [TextDataset] = [
     .stateOfTheUnion,
     .chitchat,
+    .proseAndDialogue,
+    .presidioPII,
+    .canaries,
   ]
 
-  package static var manifests: [ArtifactManifest] { all.map(\.manifest) }
+  /// What `fetch` knows, each once: a data set may be made of others' packages.
+  package static var manifests: [ArtifactManifest] {
+    var seen: Set<String> = []
+    return all.flatMap(\.manifests).filter { seen.insert($0.name).inserted }
+  }
 
   /// Data set name → names of its splits, for checking plans.
   package static var splits: [String: [String]] {

@@ -1,12 +1,27 @@
 import Fetching
 import Foundation
+package import PrivateText
 
 /// One private or public text before tokenisation.
 package struct TextDocument: Sendable, Hashable {
   /// Where the text came from: `1973-Nixon-2/w120`, `line-12`, `record-3`. Unique in its set.
   package var id: String
   package var text: String
-  package init(id: String, text: String) { (self.id, self.text) = (id, text) }
+  /// Personal data and canaries in it, in the order of the text; nil where the data set marks nothing.
+  package var spans: [TextSpan]?
+  package init(id: String, text: String, spans: [TextSpan]? = nil) { (self.id, self.text, self.spans) = (id, text, spans) }
+}
+
+/// A marked part of a text.
+package struct TextSpan: Sendable, Hashable {
+  package var kind: PrivateEntity.Kind
+  /// Offsets in UTF-8.
+  package var bytes: Range<Int>
+  /// What else the secret could have been, for a canary.
+  package var space: SecretSpace?
+  package init(kind: PrivateEntity.Kind, bytes: Range<Int>, space: SecretSpace? = nil) {
+    (self.kind, self.bytes, self.space) = (kind, bytes, space)
+  }
 }
 
 /// The documents that a plan's `dataset` names, and what was done to get them.

@@ -25,8 +25,9 @@ package final class HDF5File {
   /// Starts a file that will appear at `path`, whole or not at all, when `close()` returns.
   ///
   /// The format is that of HDF5 1.10 (2016): all metadata carry checksums. No times are stored: same calls, same bytes.
-  /// Throws `.cannotCreate` if the folder does not exist or is not writable.
-  package static func create(_ path: String) throws -> HDF5File {
+  /// - Parameter isPrivate: nobody but the owner may read it (mode 0600), from before its first byte.
+  /// - Throws: `.cannotCreate` if the folder does not exist or is not writable.
+  package static func create(_ path: String, isPrivate: Bool = false) throws -> HDF5File {
     let partial = "\(path).partial-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
     let memory = Descriptor(fedsea_memory_file())
     let access = try accessProperties(at: path)
@@ -34,6 +35,9 @@ package final class HDF5File {
     do {
       let handle = try Handle(.file, "cannot create the file", at: path, .cannotCreate) {
         H5Fcreate(partial, fedsea_h5_exclusive(), creation.id, access.id)
+      }
+      if isPrivate, chmod(partial, 0o600) != 0 {
+        throw Fault(.cannotCreate, "cannot make the file private: \(String(cString: strerror(errno)))", at: path)
       }
       return try HDF5File(path: path, partial: partial, memory: memory, handle: handle)
     } catch {

@@ -1,8 +1,12 @@
 import Diagnostics
+import PrivateText
 
 /// Every leakage metric, one line each. A new metric is one file here and one line below.
 package enum MetricCatalog {
-  package static let all: [any LeakageMetric] = [
+  package static let all: [any LeakageMetric] =
+    general + PrivateEntity.Kind.allCases.map { PIIRecall(kind: $0) }
+
+  private static let general: [any LeakageMetric] = [
     TokenAccuracy(),
     ExactMatch(),
     RougeN(order: 1),
@@ -14,6 +18,11 @@ package enum MetricCatalog {
     TokenEditDistance(),
     CharacterEditDistance(),
     BitsPerToken(),
+    RareTokenAccuracy(),
+    ContentWordAccuracy(),
+    PIIRecall(),
+    FuzzyPIIRecall(),
+    CanaryExposure(),
   ]
 
   /// The metric with this name.

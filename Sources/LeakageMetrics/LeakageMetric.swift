@@ -1,3 +1,5 @@
+package import PrivateText
+
 /// What a metric is, for tables, plots and the reader who wants to check it.
 package struct MetricDescriptor: Sendable, Hashable {
   /// snake_case, as plans and records write it.
@@ -28,14 +30,33 @@ package struct ScoredDocument: Sendable {
   package var truthLogProbability: [Double]?
   /// ln q(true token | true prefix) per position under the public language model.
   package var priorLogProbability: [Double]?
+  /// Whether the true token is rare in public text, per position; nil without public text.
+  package var isRare: [Bool]?
+  /// Whether the true token is part of a content word, per position; nil where words were not looked for.
+  package var isContent: [Bool]?
+  /// Marked personal data and canaries beside what was guessed in their place; nil where the data set marks nothing.
+  package var entities: [ScoredEntity]?
+  /// Where the true secret of each canary ranks; nil where the data set has none, or the attack has no posterior.
+  package var secretRanks: [SecretRank]?
 
   package init(
     truthTokens: [Int32], guessTokens: [Int32], truthText: String, guessText: String, truthLogProbability: [Double]? = nil,
-    priorLogProbability: [Double]? = nil
+    priorLogProbability: [Double]? = nil, isRare: [Bool]? = nil, isContent: [Bool]? = nil, entities: [ScoredEntity]? = nil,
+    secretRanks: [SecretRank]? = nil
   ) {
     (self.truthTokens, self.guessTokens, self.truthText, self.guessText) = (truthTokens, guessTokens, truthText, guessText)
     (self.truthLogProbability, self.priorLogProbability) = (truthLogProbability, priorLogProbability)
+    (self.isRare, self.isContent, self.entities, self.secretRanks) = (isRare, isContent, entities, secretRanks)
   }
+}
+
+/// A marked part of a private document, and the text of the guesses at its positions.
+package struct ScoredEntity: Sendable {
+  package var kind: PrivateEntity.Kind
+  package var text: String
+  package var guess: String
+
+  package init(kind: PrivateEntity.Kind, text: String, guess: String) { (self.kind, self.text, self.guess) = (kind, text, guess) }
 }
 
 /// One way to say how much of a document leaked.

@@ -8,8 +8,10 @@ package struct PrivateDocument: Sendable, Equatable {
   package var text: String
   /// The token ids that the client computed on, special tokens included.
   package var tokens: [Int32]
+  /// Personal data and canaries in it, where the data set marks them; nil where it marks nothing.
+  package var entities: [PrivateEntity]?
 
-  package init(id: String, text: String, tokens: [Int32]) {
-    (self.id, self.text, self.tokens) = (id, text, tokens)
+  package init(id: String, text: String, tokens: [Int32], entities: [PrivateEntity]? = nil) {
+    (self.id, self.text, self.tokens, self.entities) = (id, text, tokens, entities)
   }
 }

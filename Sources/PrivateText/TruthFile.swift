@@ -4,7 +4,9 @@ import HDF5
 /// truth.h5: what the adversary of view.h5 is after, in a file of its own, which the attack process never opens.
 ///
 /// Root attributes `encoding-type="fedsea-truth"`, `encoding-version`, `run_id`; `/samples/offsets` int64 [documents + 1], `/samples/token_ids`
-/// int32 [N], `/samples/text` and `/samples/id` variable-length UTF-8 [documents].
+/// int32 [N], `/samples/text` and `/samples/id` variable-length UTF-8 [documents]. Where the data set marks entities: `/entities/document`,
+/// `/entities/first`, `/entities/end` int64 [E] (token positions in the document) and `/entities/kind`, `/entities/text`, `/entities/space` UTF-8 [E]
+/// (`space` is empty unless the entity is a canary). Only the owner may read the file.
 package struct TruthFile: Sendable, Equatable {
   /// The run whose view this is the truth of.
   package var runID: String
@@ -32,10 +34,11 @@ package struct TruthFile: Sendable, Equatable {
     let tokens = try file.root.readTokens("samples/token_ids", count: offsets[offsets.count - 1])
     let texts = try column("samples/text", in: file.root, count: offsets.count - 1)
     let ids = try column("samples/id", in: file.root, count: offsets.count - 1)
-    try file.close()
-    let documents = (0..<offsets.count - 1).map { document in
+    var documents = (0..<offsets.count - 1).map { document in
       PrivateDocument(id: ids[document], text: texts[document], tokens: Array(tokens[offsets[document]..<offsets[document + 1]]))
     }
+    try EntityTable.read(file.root, into: &documents)
+    try file.close()
     return TruthFile(runID: runID, documents: documents)
   }
 
@@ -53,10 +56,12 @@ package final class TruthWriter {
   private let tokens: RowAppender<Int32>
   private let texts: StringAppender
   private let ids: StringAppender
+  private var entities: EntityTable?
+  private var documents = 0
 
   /// Throws `.cannotCreate` if no file can be made beside `path`.
   package init(_ path: String, runID: String) throws {
-    file = try HDF5File.create(path)
+    file = try HDF5File.create(path, isPrivate: true)
     try file.root.setEncoding(TruthFile.encoding)
     try file.root.setAttribute("run_id", runID)
     offsets = try OffsetsAppender(in: file.root)
@@ -75,12 +80,19 @@ package final class TruthWriter {
       try ids.append([document.id])
       try offsets.append(document.tokens.count)
       try tokens.append(document.tokens)
+      if let marked = document.entities {
+        let table = try entities ?? EntityTable(in: file.root)
+        entities = table
+        try table.append(marked, document: self.documents)
+      }
+      self.documents += 1
     }
   }
 
   package func close() throws {
     try offsets.finish()
     try tokens.finish()
+    try entities?.finish()
     try file.close()
   }
 }

@@ -5,10 +5,14 @@ import Diagnostics
 package enum AtomicFile {
   /// Writes `data` beside `url` under a temporary name, forces it to disk and renames it over `url`.
   ///
+  /// - Parameter isPrivate: nobody but the owner may read the file (mode 0600).
   /// - Throws: `Fault` 73 if the file cannot be created or replaced, 74 if writing fails (for example on a full disk). The temporary file is removed.
-  package static func write(_ data: Data, to url: URL) throws {
+  package static func write(_ data: Data, to url: URL, isPrivate: Bool = false) throws {
     let temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).tmp")
-    guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
+    guard
+      FileManager.default.createFile(
+        atPath: temporary.path, contents: nil, attributes: isPrivate ? [.posixPermissions: 0o600] : nil)
+    else {
       throw Fault(
         .cannotCreate, "cannot create a file in this folder",
         at: url.deletingLastPathComponent().path, hint: "check that the folder exists and may be written to")

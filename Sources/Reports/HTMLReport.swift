@@ -18,10 +18,11 @@ package struct HTMLReport {
   /// The whole page: HTML that is also well-formed XML. The same record gives the same bytes.
   package func render() -> String {
     let sections: [(id: String, title: String, body: Markup)] = [
-      ("glance", "At a glance", glance), ("tested", "What was tested", tested), ("noise", "Leakage against noise", curves),
+      ("glance", "At a glance", glance), ("controls", "Controls", controlsSection), ("tested", "What was tested", tested),
+      ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
       ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),
-      ("reproduce", "How to reproduce", reproduce), ("cells", "All cells", cells),
+      ("reproduce", "How to reproduce", reproduce), ("attacks", "Every attack", everyAttack), ("cells", "All cells", cells),
       ("text-metrics", "Further metrics of the best attack", furtherMetrics), ("settings", "Full settings", settings),
     ].filter { !$0.2.source.isEmpty }
     let links = sections.map { "<a href=\"#\($0.id)\">\($0.title)</a> " as Markup }
@@ -65,6 +66,7 @@ package struct HTMLReport {
       ("Documents", "\(NumberText.grouped(record.dataset.documents)), \(NumberText.grouped(record.dataset.tokens)) tokens"),
       ("Seed", findings.seeds.isEmpty ? "not stated" : findings.seeds.joined(separator: ", ")),
       ("Commit", String(record.commit.prefix(12))),
+      ("Controls", record.valid.map { $0 ? "as they must be" : "FAILED: the run is invalid" } ?? "none recorded"),
       ("Created (UTC)", record.created), ("Run", record.runID), ("May enter a leaderboard", record.eligible ? "yes" : "no"),
     ]
     return """
@@ -78,7 +80,7 @@ package struct HTMLReport {
   }
 
   private var banner: Markup {
-    var out: Markup = ""
+    var out = validityBanner
     if !record.complete {
       out += """
         <div class="banner" role="note"><strong>Partial result</strong>The run did not finish. What is shown was measured; \

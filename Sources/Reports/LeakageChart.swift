@@ -8,6 +8,15 @@ struct LeakageChart {
   private static let (left, right, top, plotHeight) = (58.0, 12.0, 12.0, 190.0)
   private static let bottom = 76.0
 
+  /// More lines than this cannot be told apart.
+  static let mostAttacks = 6
+
+  /// The strongest attacks and all baselines, in the order of `attacks`.
+  static func drawn(_ attacks: [AttackName]) -> [AttackName] {
+    let strongest = Set(attacks.filter { !$0.isBaseline }.prefix(mostAttacks))
+    return attacks.filter { $0.isBaseline || strongest.contains($0) }
+  }
+
   private var levels: [NoisePoint] { findings.axis.compactMap { findings.level($0, in: panel) } }
   var width: Double { max(380, Self.left + Self.right + 46 * Double(levels.count)) }
   private var height: Double { Self.top + Self.plotHeight + Self.bottom }
@@ -18,7 +27,7 @@ struct LeakageChart {
   /// Nil if nothing was measured on the main axis.
   func svg() -> Markup? {
     let levels = levels
-    let styles = SeriesStyle.all(findings.attacks)
+    let styles = SeriesStyle.all(Self.drawn(findings.attacks))
     let all = styles.flatMap { item in levels.compactMap { findings.score(panel, $0, item.attack, metric) } }
     guard !levels.isEmpty, !all.isEmpty else { return nil }
     let scale = metric.isFraction ? ValueScale(low: 0, high: 1) : ValueScale(covering: all.flatMap { [$0.low, $0.high, $0.mean] })

@@ -9,9 +9,16 @@ package enum MarkdownReport {
     let verdict = Verdict(record, findings)
     var out = "# Leakage audit: \(escaped(report.title))\n\n"
     if !record.complete { out += "> **Partial result.** The run did not finish; missing settings may leak more.\n\n" }
+    if record.valid == false {
+      out += "> **INVALID RUN: a control failed. Nothing below may be used.**\n>\n"
+      out += (record.invalidReasons ?? []).prefix(20).map { "> - \(escaped(truncated($0, to: 400).text))\n" }.joined() + "\n"
+    }
     out += "**\(escaped(verdict.headline))**\n\n" + verdict.details.map { "- \(escaped($0))\n" }.joined() + "\n"
     for warning in record.warnings.prefix(20) { out += "> Warning: \(escaped(truncated(warning, to: 400).text))\n\n" }
-    out += table(findings, UtilityScores(record, findings))
+    for failure in (record.failures ?? []).prefix(20) {
+      out += "> No result: \(escaped(failure.attack)) in \(escaped(failure.cell)): \(escaped(truncated(failure.message, to: 400).text))\n\n"
+    }
+    out += table(findings, UtilityScores(record, findings)) + everyAttack(findings) + controls(record)
     out += "## How to reproduce\n\n"
     let facts: [(String, String)] = [
       ("Run", record.runID), ("Created", record.created), ("Commit", record.commit),
@@ -45,13 +52,47 @@ package enum MarkdownReport {
           level.decibels.map { NumberText.fixed($0, 1) } ?? "–",
           findings.label(best.attack), metric.text(best.score.mean), metric.interval(best.score),
           guess.map { metric.text($0.score.mean) } ?? "–",
-          best.score.gain.map(metric.difference) ?? "–",
+          best.score.gain.map { metric.gain($0, best.score) } ?? "–",
         ]
         if let cost { row.append(utility.value(panel, level, cost).map { cost.text($0.mean) } ?? "–") }
         out += "| " + row.map(escaped).joined(separator: " | ") + " |\n"
       }
     }
     return out + "\n"
+  }
+
+  /// One table a cut: attacks down, noise across, the strongest of each column bold.
+  private static func everyAttack(_ findings: Findings) -> String {
+    guard let metric = findings.primary else { return "" }
+    var out = "## Every attack\n\n\(escaped(metric.title)), 95 % interval over documents in brackets.\n\n"
+    for panel in findings.panels {
+      let levels = findings.noises(in: panel)
+      out += "| \(escaped(panel.title)) | " + levels.map { escaped($0.label) }.joined(separator: " | ") + " |\n| --- |"
+      out += levels.map { _ in " --: |" }.joined() + "\n"
+      for attack in findings.attacks {
+        let cells = levels.map { level -> String in
+          guard let score = findings.score(panel, level, attack, metric) else { return "–" }
+          let text = escaped("\(metric.text(score.mean)) \(metric.interval(score))")
+          return findings.best(panel, level, metric)?.attack == attack ? "**\(text)**" : text
+        }
+        out += "| \(escaped(findings.label(attack))) | " + cells.joined(separator: " | ") + " |\n"
+      }
+      out += "\n"
+    }
+    return out
+  }
+
+  private static func controls(_ record: AuditRecord) -> String {
+    guard let controls = record.controls else { return "" }
+    let leaks = controls.plantedLeaks.map {
+      "- planted leak, \(escaped($0.partition)): \(escaped($0.attack)) read \(NumberText.percent($0.accuracy)), "
+        + "at least \(NumberText.percent($0.threshold)) wanted: \($0.found ? "found" : "**not found**")\n"
+    }
+    let shuffled = controls.shuffled.map {
+      "- shuffled labels, \(escaped($0.cell)): \(escaped($0.attack)) read \(NumberText.percent($0.accuracy)), "
+        + "at most \(NumberText.percent($0.chance)) wanted: \($0.passed ? "at chance" : "**better than chance**")\n"
+    }
+    return "## Controls\n\n" + (leaks + shuffled).joined() + "\n"
   }
 
   /// Text that Markdown cannot take for markup, on one line.

@@ -6,12 +6,14 @@ struct Metric: Sendable, Hashable {
   /// Metrics that are fractions and print as per cent.
   private static let fractions: Set<String> = [
     "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4_unsmoothed", "top5_accuracy",
-    "top10_accuracy",
+    "top10_accuracy", "rare_token_accuracy", "content_word_accuracy",
   ]
   private static let titles = [
     "token_accuracy": "Token accuracy", "exact_match": "Exact match", "bits_per_token": "Bits leaked per token", "rouge1_f": "ROUGE-1 F",
     "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4 (of 100)", "bleu4_unsmoothed": "BLEU-4, unsmoothed",
-    "bag_f1": "Bag of tokens F1",
+    "bag_f1": "Bag of tokens F1", "rare_token_accuracy": "Rare tokens read", "content_word_accuracy": "Content words read",
+    "pii_recall": "Personal data read", "pii_recall_fuzzy": "Personal data read, one character off",
+    "canary_exposure": "Canary exposure, bits",
     "edit_distance": "Edit distance, tokens", "char_edit_distance": "Edit distance, characters", "perplexity": "Perplexity",
   ]
 
@@ -20,8 +22,11 @@ struct Metric: Sendable, Hashable {
   static let exactMatch = Metric(name: "exact_match")
   static let bits = Metric(name: "bits_per_token")
 
-  var isFraction: Bool { Self.fractions.contains(name) }
-  var title: String { Self.titles[name] ?? name }
+  var isFraction: Bool { Self.fractions.contains(name) || name.hasPrefix("pii_recall") }
+  var title: String {
+    if let title = Self.titles[name] { return title }
+    return name.hasPrefix("pii_recall_") ? "Personal data read: \(name.dropFirst(11))" : name
+  }
 
   /// What a fraction of this metric counts, for a sentence: `of the tokens`.
   var ofWhat: String {
@@ -40,6 +45,12 @@ struct Metric: Sendable, Hashable {
   func interval(_ score: Score) -> String {
     if isFraction { return NumberText.percentInterval(score.low, score.high) }
     return "[\(text(score.low)), \(text(score.high))]"
+  }
+
+  /// The gain with its interval, where the record has one.
+  func gain(_ value: Double, _ score: Score) -> String {
+    guard let low = score.gainLow, let high = score.gainHigh else { return difference(value) }
+    return "\(difference(value)) [\(difference(low)), \(difference(high))]"
   }
 
   /// A difference with its sign: percentage points for fractions.

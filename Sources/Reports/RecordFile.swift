@@ -5,8 +5,10 @@ package import Foundation
 /// record.json: written whole, read strictly.
 package enum RecordFile {
   package static let name = "record.json"
-  /// The only schema this version reads and writes.
-  package static let schemaVersion = 1
+  /// The schema this version writes.
+  package static let schemaVersion = 2
+  /// The oldest schema it still reads; what came later is nil in such a record.
+  package static let oldestSchemaVersion = 1
   /// Largest record read, bytes.
   static let limit = 256 << 20
 
@@ -29,9 +31,9 @@ package enum RecordFile {
       enum CodingKeys: String, CodingKey { case schemaVersion = "schema_version" }
     }
     let version = try decodeJSON(Version.self, from: data, location: location).schemaVersion
-    guard version == schemaVersion else {
+    guard (oldestSchemaVersion...schemaVersion).contains(version) else {
       throw Fault(
-        .invalidData, "schema_version is \(version), this program reads \(schemaVersion)", at: location,
+        .invalidData, "schema_version is \(version), this program reads \(oldestSchemaVersion) to \(schemaVersion)", at: location,
         hint: version > schemaVersion ? "use a newer fedsea-audit" : "run the audit again")
     }
     let record = try decodeJSON(AuditRecord.self, from: data, location: location)

@@ -9,7 +9,11 @@ extension AuditRecord {
       if let problem = problem(numbers, interval: result.ci95, n: result.n, settings: result.settings) {
         return "results[\(index)]: \(problem)"
       }
+      if let interval = result.gainCI95, let problem = problem(interval, interval: interval, n: result.n, settings: [:]) {
+        return "results[\(index)].gain_ci95: \(problem)"
+      }
     }
+    if let problem = controlsProblem { return problem }
     for (index, result) in utility.enumerated() {
       if let problem = problem([result.mean] + result.ci95, interval: result.ci95, n: result.n, settings: result.settings) {
         return "utility[\(index)]: \(problem)"
@@ -23,6 +27,30 @@ extension AuditRecord {
     if !defense.isFinite { return "defense holds a number that is not finite" }
     if checkpoint.parameters < 0 || checkpoint.blocks < 0 { return "checkpoint counts are negative" }
     if dataset.documents < 0 || dataset.tokens < 0 { return "dataset counts are negative" }
+    return nil
+  }
+}
+
+extension AuditRecord {
+  /// What contradicts itself in the controls and the verdict on them.
+  private var controlsProblem: String? {
+    for (index, control) in (controls?.plantedLeaks ?? []).enumerated() {
+      if ![control.accuracy, control.threshold].allSatisfy({ (0...1).contains($0) }) {
+        return "controls.planted_leak[\(index)]: an accuracy is outside 0…1"
+      }
+      if control.found != (control.accuracy >= control.threshold) {
+        return "controls.planted_leak[\(index)]: found contradicts the accuracy"
+      }
+    }
+    for (index, control) in (controls?.shuffled ?? []).enumerated() {
+      if ![control.accuracy, control.chance].allSatisfy({ (0...1).contains($0) }) {
+        return "controls.shuffled[\(index)]: an accuracy is outside 0…1"
+      }
+      if control.passed != (control.accuracy <= control.chance) { return "controls.shuffled[\(index)]: passed contradicts the accuracy" }
+    }
+    if valid != controls.map(\.problems.isEmpty) { return "valid contradicts the controls" }
+    if let valid, valid != (invalidReasons ?? []).isEmpty { return "valid contradicts invalid_reasons" }
+    if eligible && valid == false { return "an invalid run is said to be eligible" }
     return nil
   }
 }

@@ -38,6 +38,7 @@ enum ReportStyle {
     .verdict ul { list-style: none; padding: 0; margin: 0; color: var(--soft); }
     .banner { border: 1px solid var(--warn-rule); background: var(--warn-wash); color: var(--warn-ink); border-radius: 4px; padding: 10px 14px;
       margin: 1.2rem 0; max-width: 50rem; } .banner strong { display: block; }
+    .banner.invalid { border: 3px solid #b3261e; background: #fdecea; color: #7a1410; font-size: 1.05rem; } .banner.invalid strong { font-size: 1.2rem; }
     .banner ul { margin: .2rem 0 0; }
     .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 10px 24px; max-width: none; margin: 1.4rem 0 0; }
     .facts dt { color: var(--soft); font-size: .8125rem; } .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
@@ -57,7 +58,8 @@ enum ReportStyle {
     tr.best td, tr.best th.name { font-weight: 700; } tr.best .ci { font-weight: 400; }
     tr.baseline td, tr.baseline th.name { color: var(--soft); }
     .words { min-width: 13rem; } .nowrap { white-space: nowrap; }
-    .matrix td { min-width: 5.5rem; } .matrix .ci { display: block; }
+    .matrix td { min-width: 5.5rem; } .attacks td.top { font-weight: 700; } .attacks td.top .ci { font-weight: 400; }
+    details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; padding: 4px 0; } .matrix .ci { display: block; }
     .legend { display: flex; flex-wrap: wrap; gap: 4px 22px; padding: 0; margin: .8rem 0; list-style: none; font-size: .875rem; max-width: none; }
     .legend li { display: flex; align-items: center; gap: 8px; margin: 0; } .legend .first { font-weight: 700; }
     .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 22px 26px; }

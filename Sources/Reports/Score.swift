@@ -12,6 +12,9 @@ struct Score: Sendable, Equatable {
   var seeds: Int
   /// Mean paired difference to the strongest baseline, nil for a baseline.
   var gain: Double?
+  /// Its 95 % interval, with several seeds the widest bounds; nil in records that lack it.
+  var gainLow: Double?
+  var gainHigh: Double?
   /// Mean wall-clock seconds.
   var seconds: Double
   var higherLeaksMore: Bool
@@ -28,6 +31,9 @@ struct Score: Sendable, Equatable {
     seeds = results.count
     let gains = results.compactMap(\.gainOverBaseline).filter(\.isFinite)
     gain = gains.isEmpty ? nil : gains.reduce(0) { $0 + $1 / Double(gains.count) }
+    let bounds = results.compactMap(\.gainCI95).filter { $0.count == 2 && $0.allSatisfy(\.isFinite) }
+    gainLow = bounds.map { $0[0] }.min()
+    gainHigh = bounds.map { $0[1] }.max()
     let times = results.map(\.seconds).filter(\.isFinite)
     seconds = times.reduce(0) { $0 + $1 / Double(times.count) }
     higherLeaksMore = first.higherLeaksMore

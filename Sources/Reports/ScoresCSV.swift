@@ -7,7 +7,7 @@ package enum ScoresCSV {
 
   static let columns = [
     "run_id", "commit", "complete", "cell", "channel", "attack", "metric", "mean", "ci95_low", "ci95_high", "stderr", "n",
-    "higher_leaks_more", "gain_over_baseline", "seconds",
+    "higher_leaks_more", "gain_over_baseline", "gain_ci95_low", "gain_ci95_high", "seconds",
   ]
 
   /// The table with a header row. The settings of the cells follow as columns, sorted by name; a setting that a cell lacks is empty.
@@ -21,7 +21,8 @@ package enum ScoresCSV {
         [
           text(record.runID), text(record.commit), record.complete ? "true" : "false", text(result.cell), text(result.channel),
           text(result.attack), text(result.metric), number(result.mean), number(low), number(high), number(result.stderr), String(result.n),
-          result.higherLeaksMore ? "true" : "false", result.gainOverBaseline.map(number) ?? "", number(result.seconds),
+          result.higherLeaksMore ? "true" : "false", result.gainOverBaseline.map(number) ?? "",
+          result.gainCI95?.first.map(number) ?? "", result.gainCI95?.last.map(number) ?? "", number(result.seconds),
         ] + keys.map { key in setting(result.settings[key]) })
     }
     return out

@@ -7,6 +7,11 @@ package enum TerminalSummary {
     let findings = Findings(record)
     let verdict = Verdict(record, findings)
     var out = record.complete ? "" : "PARTIAL: the run did not finish.\n"
+    if record.valid == false {
+      out += "INVALID RUN: a control failed. Nothing below may be used.\n"
+      for reason in (record.invalidReasons ?? []).prefix(20) { out += wrapped("- " + truncated(reason, to: 400).text, width) }
+      out += "\n"
+    }
     out += wrapped(verdict.headline, width) + verdict.details.map { wrapped($0, width) }.joined() + "\n"
     guard let metric = findings.primary else { return out }
     let utility = UtilityScores(record, findings)
@@ -34,7 +39,21 @@ package enum TerminalSummary {
         table.append(.init(cells, startsGroup: index == 0))
       }
     }
-    return out + table.render(width: width, color: color)
+    return out + table.render(width: width, color: color) + controls(record, width)
+  }
+
+  /// One line on the controls, one per attack that gave no result.
+  private static func controls(_ record: AuditRecord, _ width: Int?) -> String {
+    var out = ""
+    if let controls = record.controls, record.valid == true {
+      let leaks = controls.plantedLeaks.map(\.accuracy).min().map { "planted leak found (\(NumberText.percent($0)) of its tokens)" }
+      let shuffled = controls.shuffled.map(\.accuracy).max().map { "shuffled labels at chance (\(NumberText.percent($0)))" }
+      out += wrapped("controls: " + [leaks, shuffled].compactMap { $0 }.joined(separator: ", "), width)
+    }
+    for failure in (record.failures ?? []).prefix(20) {
+      out += wrapped("FAILED: \(failure.attack) in \(failure.cell): \(truncated(failure.message, to: 300).text)", width)
+    }
+    return out
   }
 
   /// One paragraph, broken at spaces; untrusted controls are made visible.

@@ -8,6 +8,11 @@ struct Verdict: Sendable, Equatable {
   var details: [String]
 
   init(_ record: AuditRecord, _ findings: Findings) {
+    if record.valid == false {
+      headline = "A control failed, so this record supports no conclusion about leakage."
+      details = record.invalidReasons ?? []
+      return
+    }
     guard let metric = findings.primary, let worst = Self.extreme(findings, metric, most: true) else {
       headline = "No attack was scored, so this record supports no conclusion about leakage."
       details = record.complete ? [] : ["The run did not finish."]

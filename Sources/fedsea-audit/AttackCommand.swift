@@ -32,40 +32,48 @@ struct AttackCommand: ParsableCommand {
     let seen = try ViewFile.read(view)
     let plan = try workspace.plan(plan, set: set)
     let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: workspace.compute)
-    try Self.check(seen, against: loaded, path: view)
+    try DumpCheck.check(seen, plan: plan, loaded: loaded, path: view)
     let means = try AttackerPreparation.means(plan, loaded: loaded, store: workspace.store)
-    let folder = output ?? URL(filePath: view).deletingLastPathComponent().path
+    let own = URL(filePath: view).deletingLastPathComponent().path
+    let folder = output ?? own
+    do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+      throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
+    }
+    let material = try PublicMaterial(plan, store: workspace.store, hiding: [own, folder])
     let interruption = Interruption()
+    var failures: [String] = []
     for entry in plan.attacks {
-      let line = ProgressLine()
-      let attack = try AttackCatalog.make(entry.name, settings: entry.settings)
-      let found = try attack.reconstruct(seen, with: means) { part in
-        try interruption.check()
-        line.show(entry.label, fraction: part)
+      do { try attack(entry, seen, means, material, into: folder, interruption) } catch let fault as Fault where fault.code != .interrupted
+      {
+        Terminal.say("\(Terminal.red("failed:")) \(entry.label): \(fault)")
+        failures.append(entry.label)
       }
-      line.clear()
-      let path = "\(folder)/guesses-\(entry.label).h5"
-      try GuessesFile(runID: seen.identity.runID, attack: entry.label, offsets: seen.offsets, reconstruction: found).write(to: path)
-      try Output.write(path + "\n")
+    }
+    if !failures.isEmpty {
+      throw Fault(.failure, "\(failures.count) of \(plan.attacks.count) attacks failed: \(failures.joined(separator: ", "))")
     }
   }
 
-  /// Refuses a view of other weights, another tokenizer, another width, or a cut that does not fit.
-  static func check(_ view: AdversaryView, against loaded: LoadedModel, path: String) throws {
-    do {
-      guard view.identity.checkpointSHA256 == loaded.description.sha256 else {
-        throw ViewFault.foreignCheckpoint(expected: loaded.description.sha256, found: view.identity.checkpointSHA256)
-      }
-      guard view.identity.tokenizerSHA256 == loaded.description.tokenizerSHA256 else {
-        throw Fault(.invalidData, "the view was recorded with another tokenizer")
-      }
-      _ = try view.partition.validated(blocks: loaded.model.configuration.blocks)
-      for (channel, observation) in view.observations where observation.values.columns != loaded.model.configuration.hiddenSize {
-        throw Fault(
-          .invalidData, "\(channel.rawValue) is \(observation.values.columns) wide, the model \(loaded.model.configuration.hiddenSize)")
-      }
-    } catch let fault as Fault {
-      throw fault.located(at: path)
+  private func attack(
+    _ entry: AttackPlan, _ seen: AdversaryView, _ means: AttackerMeans, _ material: PublicMaterial, into folder: String,
+    _ interruption: Interruption
+  ) throws {
+    let line = ProgressLine()
+    defer { line.clear() }
+    let attack = try AttackRoster.make(entry)
+    let found = try attack.reconstruct(seen, with: means, material) { part in
+      try interruption.check()
+      line.show(entry.label, fraction: part)
     }
+    line.clear()
+    if attack.description.knowledge >= .k2, let check = ResidualCheck(seen, tokens: found.reconstruction.tokens, means) {
+      try check.refuseOverstatedNoise(at: view)
+      if let warning = check.warning { Terminal.say("warning: \(entry.label): \(warning)") }
+    }
+    for warning in found.warnings { Terminal.say("warning: \(warning)") }
+    let path = "\(folder)/guesses-\(entry.label).h5"
+    try GuessesFile(runID: seen.identity.runID, attack: entry.label, offsets: seen.offsets, reconstruction: found.reconstruction)
+      .write(to: path)
+    try Output.write(path + "\n")
   }
 }

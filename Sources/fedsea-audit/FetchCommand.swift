@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Diagnostics
 import Fetching
 import Foundation
@@ -20,7 +21,14 @@ struct FetchCommand: ParsableCommand {
 
   func run() throws {
     let store = workspace.store
-    let manifest = try store.manifest(name, kind: kind == .checkpoint ? .checkpoint : .dataset)
+    // A data set may be made of others' packages, or of none.
+    let parts = kind == .dataset ? DatasetCatalog.all.first { $0.name == name }?.manifests : nil
+    let manifests = try parts ?? [store.manifest(name, kind: kind == .checkpoint ? .checkpoint : .dataset)]
+    if manifests.isEmpty { Terminal.say("\(name) is generated; there is nothing to fetch") }
+    for manifest in manifests { try fetch(manifest, store) }
+  }
+
+  private func fetch(_ manifest: ArtifactManifest, _ store: ArtifactStore) throws {
     let line = ProgressLine()
     let url = try store.fetch(manifest) { event in
       switch event {

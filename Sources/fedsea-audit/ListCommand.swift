@@ -1,5 +1,5 @@
 import ArgumentParser
-import Attacks
+import AuditRunner
 import Audit
 import Datasets
 import Defenses
@@ -32,13 +32,26 @@ struct ListCommand: ParsableCommand {
     if format == .json { return try Output.json(items) }
     for item in items {
       try Output.write("\(item.name)\n  \(item.summary)\n")
-      for (key, value) in item.details.sorted(by: { $0.key < $1.key }) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
+      for (key, value) in item.details.sorted(by: Self.inReadingOrder) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
     }
   }
 
+  /// Who can run it, what it follows, what it costs, then settings and the rest by name.
+  private static func inReadingOrder(_ a: (key: String, value: String), _ b: (key: String, value: String)) -> Bool {
+    func rank(_ key: String) -> Int {
+      ["threat model", "reads", "control", "paper", "deviations", "cost"].firstIndex(of: key) ?? (key.hasPrefix("setting") ? 50 : 10)
+    }
+    return (rank(a.key), a.key) < (rank(b.key), b.key)
+  }
+
+  private static let knowledge: [ThreatModel.Knowledge: String] = [
+    .k0: "K0, no weights of the client", .k1: "K1, the public base weights of the client's blocks", .k2: "K2, the client's exact weights",
+    .k3: "K3, exact weights, labelled pairs of a colluding client, and the noise law",
+  ]
+
   private func items() throws -> [Item] {
     switch kind {
-    case .attacks: return AttackCatalog.all.map { Self.item($0.description) }
+    case .attacks: return AttackRoster.descriptions.map(Self.item)
     case .defenses: return DefenseCatalog.all.map { Self.item($0.description) }
     case .metrics:
       return MetricCatalog.all.map(\.descriptor).map {
@@ -47,7 +60,20 @@ struct ListCommand: ParsableCommand {
           details: ["definition": $0.definition, "unit": $0.unit, "leaks more": $0.higherLeaksMore ? "when higher" : "when lower"])
       }
     case .datasets:
-      return DatasetCatalog.all.map { Item(name: $0.name, summary: $0.summary, details: details($0.manifest)) }
+      return DatasetCatalog.all.map { set in
+        switch set.manifests.count {
+        case 0: Item(name: set.name, summary: set.summary, details: ["licence": "Apache-2.0", "fetched": "generated, nothing to fetch"])
+        case 1: Item(name: set.name, summary: set.summary, details: details(set.manifests[0]))
+        default:
+          Item(
+            name: set.name, summary: set.summary,
+            details: [
+              "licence": Set(set.manifests.map(\.licence)).sorted().joined(separator: " AND "),
+              "package": set.manifests.map { "\($0.source.package) \($0.source.version)" }.joined(separator: ", "),
+              "fetched": set.manifests.map(fetched).contains { $0 != "yes" } ? "no: fedsea-audit fetch dataset \(set.name)" : "yes",
+            ])
+        }
+      }
         + TaskDataCatalog.all.map { set in
           Item(name: set.name, summary: set.summary, details: details(set.manifest).merging(["for": "training, task \(set.task)"]) { $1 })
         }
@@ -70,7 +96,8 @@ struct ListCommand: ParsableCommand {
 
   private static func item(_ d: MethodDescription) -> Item {
     var details = [
-      "needs": "knowledge \(d.knowledge.rawValue), \(d.channels.map(\.rawValue).joined(separator: ", "))", "paper": d.paper,
+      "threat model": Self.knowledge[d.knowledge] ?? d.knowledge.rawValue, "reads": d.channels.map(\.rawValue).joined(separator: ", "),
+      "paper": d.paper,
       "deviations": d.deviations,
       "cost": d.cost,
     ]

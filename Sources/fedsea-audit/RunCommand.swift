@@ -60,6 +60,10 @@ struct RunCommand: ParsableCommand {
       try Output.write(TerminalSummary.render(record, width: Terminal.width, color: Terminal.hasColor && Terminal.width != nil) + "\n")
     }
     Terminal.say("report         \(built.html.path)")
+    if record.valid == false { throw Fault(.failure, "the run is not valid: \((record.invalidReasons ?? []).joined(separator: "; "))") }
+    if let failures = record.failures, let first = failures.first {
+      throw Fault(.failure, "\(failures.count) attacks gave no result, first \(first.attack) in \(first.cell): \(first.message)")
+    }
     try checkThreshold(record)
   }
 

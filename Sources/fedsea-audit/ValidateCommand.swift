@@ -1,5 +1,4 @@
 import ArgumentParser
-import Attacks
 import Audit
 import AuditRunner
 import Diagnostics
@@ -31,7 +30,7 @@ struct ValidateCommand: ParsableCommand {
           return Verdict(plan: path, valid: true, cells: try plan.cells(tasks: TaskData.names).count)
         }
         let plan = try AuditPlan(contentsOf: path, known: known)
-        for attack in plan.attacks { _ = try AttackCatalog.make(attack.name, settings: attack.settings) }
+        for attack in plan.attacks { _ = try AttackRoster.make(attack) }
         return Verdict(plan: path, valid: true, cells: try plan.cells().count)
       } catch let fault as Fault {
         return Verdict(plan: path, valid: false, error: fault.description)

@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func theCatalogIsConsistent() throws {
-    for dataset in DatasetCatalog.all { try dataset.manifest.validate() }
+    for manifest in DatasetCatalog.manifests { try manifest.validate() }
     #expect(Set(DatasetCatalog.all.map(\.name)).count == DatasetCatalog.all.count)
     #expect(DatasetCatalog.splits["state-of-the-union"] == ["private", "public"])
     let fault = #expect(throws: Fault.self) { try DatasetCatalog.dataset(named: "state-of-union") }
@@ -90,7 +90,7 @@ import Testing
     let catalog = try String(contentsOf: folder.appending(path: "Catalog.swift"), encoding: .utf8)
     for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
       let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
-      for match in text.matches(of: /static let (\w+) = TextDataset\(/) {
+      for match in text.matches(of: /package static let (\w+)(?: = TextDataset\(|: TextDataset = )/) {
         #expect(catalog.contains("    .\(match.1),"), "add to Catalog.swift: .\(match.1),")
       }
     }
@@ -105,18 +105,20 @@ import Testing
     for id in ["1900-A-1", "1900-A-2", "1901-B-1"] {
       try Data("Text of \(id).".utf8).write(to: folder.appending(path: "speeches/\(id).txt"))
     }
-    let sources = try TextDataset.stateOfTheUnion.read(folder)
+    let read = try #require(TextDataset.stateOfTheUnion.read)
+    let sources = try read(folder)
     #expect(sources.map(\.id) == ["1900-A-1", "1901-B-1"] && sources.map(\.group) == ["1900-A", "1901-B"])
     try FileManager.default.removeItem(at: folder.appending(path: "speeches/1901-B-1.txt"))
-    #expect(throws: Fault.self) { try TextDataset.stateOfTheUnion.read(folder) }
+    #expect(throws: Fault.self) { try read(folder) }
   }
 
   @Test func readingTheConversationsFormat() throws {
     let json = #"{"b": {"messages": [[{"text": "Hello"}, {"text": "you"}], [{"text": "Hi"}]], "ratings": {}}, "a": {"messages": []}}"#
-    let sources = try withFile("dataset.json", Array(json.utf8)) { try TextDataset.chitchat.read(URL(fileURLWithPath: $0)) }
+    let read = try #require(TextDataset.chitchat.read)
+    let sources = try withFile("dataset.json", Array(json.utf8)) { try read(URL(fileURLWithPath: $0)) }
     #expect(sources.map(\.text) == ["", "Hello you\nHi"])
     #expect(throws: Fault.self) {
-      try withFile("dataset.json", Array("[]".utf8)) { try TextDataset.chitchat.read(URL(fileURLWithPath: $0)) }
+      try withFile("dataset.json", Array("[]".utf8)) { try read(URL(fileURLWithPath: $0)) }
     }
   }
 }

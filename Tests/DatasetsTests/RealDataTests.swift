@@ -10,10 +10,11 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let store = ArtifactStore(root: folder, datasets: DatasetCatalog.manifests)
     let dataset = try DatasetCatalog.dataset(named: name)
-    _ = try store.fetch(dataset.manifest) { print($0) }
-    let (mine, theirs) = (try dataset.sources(.private, in: store), try dataset.sources(.public, in: store))
-    #expect(Set(mine.map(\.group)).isDisjoint(with: theirs.map(\.group)))
-    #expect(mine.count > 50 && theirs.count > 50)
+    for manifest in dataset.manifests { _ = try store.fetch(manifest) { print($0) } }
+    if let read = dataset.read {
+      let halves = Dictionary(grouping: try read(store.verified(dataset.manifests[0]))) { SourceSplit(ofGroup: $0.group) }
+      #expect(halves.values.allSatisfy { $0.count > 50 } && halves.count == 2)
+    }
     let sampling = PassageSampling(count: 12, minTokens: 32, maxTokens: 64, seed: 1)
     let set = try dataset.documents(.private, in: store, sampling: sampling, tokenize: fourBytes)
     #expect(set.documents.count == 12)

@@ -30,7 +30,9 @@ import Testing
     }
     let required = [
       "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bleu4", "bleu4_unsmoothed", "bag_f1", "edit_distance",
-      "char_edit_distance", "bits_per_token",
+      "char_edit_distance", "bits_per_token", "rare_token_accuracy", "content_word_accuracy", "pii_recall", "pii_recall_fuzzy",
+      "pii_recall_email",
+      "canary_exposure",
     ]
     #expect(Set(required).isSubset(of: descriptors.map(\.name)))
     #expect(descriptors.first { $0.name == "bag_f1" }?.summary.contains("bag") == true)

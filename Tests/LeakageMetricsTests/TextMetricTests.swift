@@ -1,5 +1,6 @@
 import Foundation
 import LeakageMetrics
+import PrivateText
 import TestSupport
 import Testing
 
@@ -68,9 +69,14 @@ import Testing
     let text = "One (1) perfect copy, with a-b and 1,000 words; naïve 🙂!"
     let same = ScoredDocument(
       truthTokens: [5, 6, 7], guessTokens: [5, 6, 7], truthText: text, guessText: text, truthLogProbability: [0, 0, 0],
-      priorLogProbability: [-log(4.0), -log(4.0), -log(4.0)])
+      priorLogProbability: [-log(4.0), -log(4.0), -log(4.0)],
+      isRare: [true, false, true], isContent: [false, true, true],
+      entities: PrivateEntity.Kind.allCases.map { ScoredEntity(kind: $0, text: "Ada", guess: "Ada") },
+      secretRanks: [SecretRank(rank: 1, alternatives: 8)])
     for metric in MetricCatalog.all {
-      let best: Double = ["bleu4": 100, "bits_per_token": 2, "edit_distance": 0, "char_edit_distance": 0][metric.descriptor.name] ?? 1
+      let best: Double =
+        ["bleu4": 100, "bits_per_token": 2, "edit_distance": 0, "char_edit_distance": 0, "canary_exposure": 3][
+          metric.descriptor.name] ?? 1
       #expect(abs((metric.score(same) ?? .nan) - best) < 1e-12, "\(metric.descriptor.name)")
     }
   }

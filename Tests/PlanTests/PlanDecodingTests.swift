@@ -119,4 +119,27 @@ import Testing
     let fault = #expect(throws: Fault.self) { try plan(text) }
     #expect(fault?.message.contains("learn from the texts under attack") == true)
   }
+
+  /// A command is a list of words, or one text that is split at spaces; both mean the same.
+  @Test func commandsAreWords() throws {
+    var names = known
+    names.attacks["external"] = KnownMethod(settings: ["command": .words, "time_limit": .number(0.1...100)])
+    func command(_ text: String) throws -> SettingValue? {
+      let yaml = small.replacingOccurrences(
+        of: "attack: {name: sequential-matching, beam: 4}", with: "attack: {name: external, command: \(text)}")
+      return try AuditPlan(yaml: yaml, origin: "x.yaml", known: names).attacks[0].settings["command"]
+    }
+    let words: SettingValue = .list(["python3", "a.py", "3"].map { .string($0) })
+    #expect(try command("[python3, a.py, 3]") == words)
+    #expect(try command("python3 a.py  3") == words)
+    let labelled = small.replacingOccurrences(
+      of: "attack: {name: sequential-matching, beam: 4}",
+      with:
+        "attacks: [{name: external, command: a, label: \"my one\"}, {name: external, command: a, label: b}, {name: external, command: a}]")
+    #expect(try plan(labelled).attacks.map(\.label) == ["external-my_one", "external-b", "external"])
+    for bad in ["[]", "{}", "3", "[python3, [a]]", "' '", "[python3, true]"] {
+      let fault = #expect(throws: Fault.self, "\(bad)") { try command(bad) }
+      #expect(fault?.location == "x.yaml:7", "\(bad)")
+    }
+  }
 }

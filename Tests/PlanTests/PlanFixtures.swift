@@ -7,15 +7,19 @@ let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingL
 /// Names as the catalogs will give them.
 let known = KnownNames(
   checkpoints: ["smollm2-135m-instruct"],
-  datasets: ["state-of-the-union": ["private", "public"], "chitchat": ["private", "public"]],
+  datasets: ["state-of-the-union": ["private", "public"], "chitchat": ["private", "public"], "presidio-pii": ["private", "public"]],
   defenses: ["none": KnownMethod(), "gaussian": KnownMethod(takesNoise: true)],
   attacks: [
     "uniform": KnownMethod(), "unigram": KnownMethod(), "language-model": KnownMethod(),
-    "nearest-embedding": KnownMethod(settings: ["distance": .choice(["cosine", "l2"])]),
+    "nearest-embedding": KnownMethod(settings: ["distance": .choice(["cosine", "l2"]), "centered": .integer(0...1)]),
     "head-reading": KnownMethod(), "anchors": KnownMethod(),
+    "external": KnownMethod(settings: ["command": .words, "label": .text, "time_limit": .number(0.1...604_800)]),
     "sequential-matching": KnownMethod(settings: ["beam": .integer(1...64), "prior_weight": .number(0...10), "exhaustive": .flag]),
   ],
-  metrics: ["token_accuracy", "exact_match", "rouge2_f", "bleu4"])
+  metrics: [
+    "token_accuracy", "exact_match", "rouge2_f", "bleu4", "bits_per_token", "rare_token_accuracy", "content_word_accuracy", "pii_recall",
+    "pii_recall_fuzzy", "pii_recall_name", "pii_recall_email", "pii_recall_phone", "pii_recall_id", "pii_recall_date", "pii_recall_address",
+  ])
 
 /// A small valid plan; line numbers are asserted in tests.
 let small = """

@@ -228,4 +228,81 @@ final class PageParser: NSObject, XMLParserDelegate {
     #expect(text.components(separatedBy: "the nearest one").count == 3)
     #expect(text.contains("uniform, baseline") && !text.contains("anchors, baseline"))
   }
+
+  private let badControls = Controls(
+    plantedLeaks: [PlantedLeakControl(cell: "c", partition: "p = 1, q = 1", attack: "nearest-embedding", accuracy: 0.5, threshold: 0.99)],
+    shuffled: [ShuffledControl(cell: "c", attack: "shuffled-inverter", accuracy: 0.9, chance: 0.06)])
+
+  private func controlled(_ controls: Controls, failures: [AttackFailure] = [], cuts: [Int] = [1]) -> AuditRecord {
+    var record = SyntheticRecord.record(cuts: cuts)
+    record.eligible = false
+    (record.controls, record.failures) = (controls, failures)
+    (record.invalidReasons, record.valid) = (controls.problems, controls.problems.isEmpty)
+    return record
+  }
+
+  /// Nobody can miss that a control failed: not on the page, not in Markdown, not on the terminal.
+  @Test func invalidRunsSaySoFirst() throws {
+    let record = controlled(badControls)
+    let page = try page(record)
+    #expect(page.attributes.contains { $0.name == "class" && $0.value == "banner invalid" })
+    #expect(page.text.contains("INVALID RUN") && page.text.contains("NOT FOUND") && page.text.contains("BETTER THAN CHANCE"))
+    #expect(TerminalSummary.render(record, width: 100).hasPrefix("INVALID RUN"))
+    let markdown = MarkdownReport.render(record)
+    let banner = try #require(markdown.range(of: "INVALID RUN")), verdict = try #require(markdown.range(of: "supports no conclusion"))
+    #expect(banner.lowerBound < verdict.lowerBound && !markdown.contains("recovers 100"))
+    let good = controlled(
+      Controls(plantedLeaks: [PlantedLeakControl(cell: "c", partition: "p = 1, q = 1", attack: "a", accuracy: 1, threshold: 0.99)]))
+    let text = try self.page(good).text
+    #expect(!text.contains("INVALID") && text.contains("as they must be"))
+    #expect(TerminalSummary.render(good).contains("controls: planted leak found (100"))
+    #expect(!MarkdownReport.render(good).contains("INVALID"))
+  }
+
+  @Test func failuresAreListedAndHarmless() throws {
+    let failures = (0..<25).map { AttackFailure(cell: "cell \($0)", attack: hostile, message: hostile) }
+    let record = controlled(Controls(), failures: failures)
+    let page = try page(record)
+    #expect(page.elements["script"] == nil && page.text.contains("Attacks that gave no result (25)") && page.text.contains("and 5 more"))
+    #expect(!MarkdownReport.render(record).contains("<script"))
+    #expect(TerminalSummary.render(record).contains("FAILED: "))
+  }
+
+  /// Twenty attacks in twelve cells: every one is in the table of its cut, few enough are drawn, and no table has more columns than levels.
+  @Test func manyAttacksStayReadable() throws {
+    var record = SyntheticRecord.record()
+    let originals = record.results.filter { $0.attack == "anchors" }
+    for k in 0..<16 {
+      record.results += originals.map { original in
+        var copy = original
+        copy.attack = "learned-\(k)"
+        copy.mean *= 0.9 - 0.02 * Double(k)
+        copy.ci95 = copy.ci95.map { $0 * (0.9 - 0.02 * Double(k)) }
+        copy.gainCI95 = copy.gainOverBaseline.map { [$0 - 0.01, $0 + 0.01] }
+        return copy
+      }
+    }
+    let source = HTMLReport(record: record).render()
+    let page = try #require(PageParser.parse(source))
+    let every = try #require(page.text.components(separatedBy: "Every attack").dropFirst(2).first)
+    for k in 0..<16 { #expect(every.contains("learned-\(k)")) }
+    #expect(page.text.contains("Only the 6 strongest attacks are drawn; the table of every attack has the other 15"))
+    #expect(page.elements["svg"] == 3 + 3 + 6 + 3)
+    #expect(page.elements["details"] == 3 && !page.attributes.contains { $0.name == "open" })
+    let markdown = MarkdownReport.render(record)
+    for k in 0..<16 { #expect(markdown.components(separatedBy: "| learned-\(k) |").count == 4) }
+    if let preview = ProcessInfo.processInfo.environment["REPORT_PREVIEW"].map({ URL(fileURLWithPath: $0) }) {
+      try AtomicFile.write(source, to: preview.appendingPathComponent("many.html"))
+      try AtomicFile.write(HTMLReport(record: controlled(badControls)).render(), to: preview.appendingPathComponent("invalid.html"))
+    }
+  }
+
+  @Test func gainsHaveTheirInterval() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    for index in record.results.indices where record.results[index].gainOverBaseline != nil {
+      record.results[index].gainCI95 = [0.5, 0.75]
+    }
+    #expect(try page(record).text.contains("[+50.0, +75.0]"))
+    #expect(MarkdownReport.render(record).contains("\\[+50.0, +75.0\\]"))
+  }
 }

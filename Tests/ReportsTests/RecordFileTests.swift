@@ -21,7 +21,7 @@ import Testing
     #expect(data.last == 0x0A)
     let text = String(decoding: data, as: UTF8.self)
     for key in [
-      "\"schema_version\" : 1", "\"run_id\"", "\"plan_sha256\"", "\"threat_model\"", "\"ci95\"", "\"is_baseline\"", "\"input_blocks\"",
+      "\"schema_version\" : 2", "\"run_id\"", "\"plan_sha256\"", "\"threat_model\"", "\"ci95\"", "\"is_baseline\"", "\"input_blocks\"",
     ] {
       #expect(text.contains(key), "\(key)")
     }
@@ -46,7 +46,8 @@ import Testing
     #expect(refusal("{")?.code == .invalidData)
     #expect(refusal("")?.code == .invalidData)
     #expect(refusal("[]")?.message.contains("not a") == true)
-    #expect(refusal("{\"schema_version\": 2}")?.message == "schema_version is 2, this program reads 1")
+    #expect(refusal("{\"schema_version\": 3}")?.message == "schema_version is 3, this program reads 1 to 2")
+    #expect(refusal("{\"schema_version\": 0}")?.code == .invalidData)
     #expect(refusal("{\"schema_version\": 1}")?.message.contains("is missing") == true)
     #expect(refusal(String(repeating: "[", count: 100_000))?.code == .invalidData)
     let good = String(decoding: try RecordFile.encode(SyntheticRecord.record(cuts: [1])), as: UTF8.self)
@@ -74,6 +75,27 @@ import Testing
       let sample = SampleRecord(cell: "c", document: 0, attack: "a", tokens: 1, matchingTokens: 1, scores: ["x": value])
       #expect { try SampleFile.encode([sample]) } throws: { ($0 as? Fault)?.code == .internalError }
     }
+  }
+
+  /// A verdict on the controls that the controls do not bear out is refused, and so is a record that is both invalid and eligible.
+  @Test func controlsMustAgreeWithTheVerdict() throws {
+    var record = SyntheticRecord.record(cuts: [1])
+    record.eligible = false
+    let lost = PlantedLeakControl(cell: "c", partition: "p = 1, q = 1", attack: "a", accuracy: 0.2, threshold: 0.99)
+    record.controls = Controls(plantedLeaks: [lost])
+    (record.valid, record.invalidReasons) = (false, record.controls?.problems)
+    let data = try RecordFile.encode(record)
+    #expect(try RecordFile.decode(data) == record)
+    let text = String(decoding: data, as: UTF8.self)
+    for (old, new, message) in [
+      ("\"valid\" : false", "\"valid\" : true", "valid contradicts"), ("\"found\" : false", "\"found\" : true", "found contradicts"),
+      ("\"accuracy\" : 0.2", "\"accuracy\" : 1.5", "outside 0…1"), ("\"eligible\" : false", "\"eligible\" : true", "eligible"),
+    ] {
+      let fault = refusal(text.replacingOccurrences(of: old, with: new))
+      #expect(fault?.code == .invalidData && fault?.message.contains(message) == true, "\(new): \(fault?.description ?? "accepted")")
+    }
+    record.results[0].gainCI95 = [0.2, 0.1]
+    #expect { try RecordFile.encode(record) } throws: { ($0 as? Fault)?.message.contains("gain_ci95") == true }
   }
 
   @Test func upsideDownIntervalsAreRefused() throws {

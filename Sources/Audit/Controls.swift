@@ -1,0 +1,76 @@
+/// Measurements whose right answer is known: they say whether the run can be believed, not what leaked.
+package struct Controls: Sendable, Codable, Equatable {
+  /// One per partition of the run.
+  package var plantedLeaks: [PlantedLeakControl]
+  /// One per cell in which an attack was trained on shuffled labels; empty when the plan has no such attack.
+  package var shuffled: [ShuffledControl]
+
+  package init(plantedLeaks: [PlantedLeakControl] = [], shuffled: [ShuffledControl] = []) {
+    (self.plantedLeaks, self.shuffled) = (plantedLeaks, shuffled)
+  }
+
+  enum CodingKeys: String, CodingKey { case plantedLeaks = "planted_leak", shuffled }
+
+  /// Why the run is not valid, one sentence each; empty if every control behaved.
+  package var problems: [String] {
+    let leaks = plantedLeaks.filter { !$0.found }.map {
+      "the leak planted at \($0.partition) was not found: \($0.attack) read \(Self.percent($0.accuracy)) of the tokens, expected at least "
+        + "\(Self.percent($0.threshold)); the way from view to score is broken, so low scores mean nothing"
+    }
+    let shuffles = shuffled.filter { !$0.passed }.map {
+      "\($0.attack), which was trained on shuffled labels, read \(Self.percent($0.accuracy)) of the tokens of \($0.cell), more than the "
+        + "\(Self.percent($0.chance)) of chance; something tells attacks the truth, so high scores mean nothing"
+    }
+    return leaks + shuffles
+  }
+
+  private static func percent(_ fraction: Double) -> String { SettingValue.number((fraction * 1000).rounded() / 10).label + " %" }
+}
+
+/// A known leak that the runner put into a copy of a view: an attack of the suite has to find it.
+package struct PlantedLeakControl: Sendable, Codable, Equatable {
+  /// Cell whose view was copied.
+  package var cell: String
+  /// For example `p = 2, q = 1`.
+  package var partition: String
+  package var attack: String
+  /// Token accuracy of the attack on the planted view.
+  package var accuracy: Double
+  /// Least accuracy that counts as found.
+  package var threshold: Double
+  package var found: Bool
+
+  package init(cell: String, partition: String, attack: String, accuracy: Double, threshold: Double) {
+    (self.cell, self.partition, self.attack) = (cell, partition, attack)
+    (self.accuracy, self.threshold, found) = (accuracy, threshold, accuracy >= threshold)
+  }
+}
+
+/// An attack whose training labels were shuffled: it must do no better than chance.
+package struct ShuffledControl: Sendable, Codable, Equatable {
+  package var cell: String
+  package var attack: String
+  /// Token accuracy.
+  package var accuracy: Double
+  /// Upper end of the unigram guess's 95 % interval in the same cell.
+  package var chance: Double
+  package var passed: Bool
+
+  package init(cell: String, attack: String, accuracy: Double, chance: Double) {
+    (self.cell, self.attack, self.accuracy, self.chance) = (cell, attack, accuracy, chance)
+    passed = accuracy <= chance
+  }
+}
+
+/// An attack that gave no result in a cell.
+package struct AttackFailure: Sendable, Codable, Equatable {
+  package var cell: String
+  /// Label of the attack in the plan.
+  package var attack: String
+  /// What went wrong, one line; may quote a hostile program.
+  package var message: String
+
+  package init(cell: String, attack: String, message: String) {
+    (self.cell, self.attack, self.message) = (cell, attack, message)
+  }
+}

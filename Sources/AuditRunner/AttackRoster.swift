@@ -1,0 +1,53 @@
+import Attacks
+package import Audit
+import Diagnostics
+
+/// All attacks a plan may name: the toolkit's own, and programs of others.
+package enum AttackRoster {
+  package static var descriptions: [MethodDescription] { AttackCatalog.all.map { $0.description } + [ExternalAttack.description] }
+
+  package static var rules: [String: [String: SettingRule]] {
+    var rules = Dictionary(uniqueKeysWithValues: AttackCatalog.all.map { ($0.description.name, $0.rules) })
+    rules[ExternalAttack.description.name] = ExternalAttack.rules
+    return rules
+  }
+
+  /// The attack of a plan, ready to run; a fault for an unknown name or a wrong setting, before anything runs.
+  package static func make(_ plan: AttackPlan) throws -> PlannedAttack {
+    plan.name == ExternalAttack.description.name
+      ? .external(try ExternalAttack(plan.settings)) : .own(try AttackCatalog.make(plan.name, settings: plan.settings))
+  }
+}
+
+/// One attack of a plan.
+package enum PlannedAttack: Sendable {
+  case own(any Attack)
+  case external(ExternalAttack)
+
+  package var description: MethodDescription {
+    switch self {
+    case .own(let attack): type(of: attack).description
+    case .external: ExternalAttack.description
+    }
+  }
+
+  /// What the attack made of a view, and what a reader has to be warned of.
+  package struct Outcome: Sendable {
+    package var reconstruction: Reconstruction
+    package var warnings: [String]
+  }
+
+  /// Runs the attack. Throws its faults, and what `progress` throws.
+  package func reconstruct(
+    _ view: AdversaryView, with means: AttackerMeans, _ material: PublicMaterial, progress: (Double) throws -> Void
+  ) throws -> Outcome {
+    switch self {
+    case .own(let attack): return Outcome(reconstruction: try attack.reconstruct(view, with: means, progress: progress), warnings: [])
+    case .external(let attack):
+      let answer = try attack.reconstruct(view, with: means, material) { try progress(0) }
+      let warning =
+        "external programs ran without isolation, because this system allows no user namespaces: they could have opened your files"
+      return Outcome(reconstruction: answer.reconstruction, warnings: answer.isIsolated ? [] : [warning])
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import Attacks
+import Audit
+import AuditRunner
+import Diagnostics
+import LeakageMetrics
+import PrivateText
+import SplitLearning
+import TestSupport
+import Testing
+
+@Suite struct ControlTests {
+  /// Found at every cut and under noise that leaves nothing else; not found when nothing was planted or rows do not belong to their tokens.
+  @Test func thePlantedLeakIsFoundIfItIsThere() throws {
+    let scene = try TinyScene()
+    for p in 0...2 {
+      for sigma in [0, 1e3] {
+        let control = try PlantedLeak.control(scene.view(p, sigma: sigma), cell: "c", scene.means, scene.scoring)
+        #expect(control.found && control.accuracy == 1, "p \(p), σ \(sigma): \(control.accuracy)")
+      }
+    }
+    let nothing = try PlantedLeak.control(scene.view(2, sigma: 10), cell: "c", scene.means, scene.scoring, strength: 0)
+    #expect(!nothing.found && nothing.partition == "p = 2, q = 0")
+    let controls = Controls(plantedLeaks: [nothing])
+    #expect(controls.problems.count == 1 && controls.problems[0].contains("was not found"))
+    // A scorer whose truth is shifted by one token does not find what was planted for the right one.
+    let shifted = scene.documents.map {
+      PrivateDocument(id: $0.id, text: $0.text, tokens: Array($0.tokens.dropFirst() + $0.tokens.prefix(1)))
+    }
+    let wrong = Scoring(shifted, priors: nil, metrics: [TokenAccuracy()], tokenizer: scene.scoring.tokenizer, seed: 1)
+    let found = try NearestEmbedding(["distance": .string("cosine"), "centered": .number(0)]).reconstruct(scene.view(0), with: scene.means)
+    { _ in }
+    #expect(try TokenAccuracy().estimate(wrong.paired(found), seed: 1)?.mean ?? 1 < 0.2)
+  }
+
+  @Test func aViewWithoutStatesGetsThePatternAlone() throws {
+    let scene = try TinyScene()
+    var view = scene.view(1)
+    view.observations = [:]
+    #expect(try PlantedLeak.control(view, cell: "c", scene.means, scene.scoring).found)
+  }
+
+  @Test func shuffledLabelsMustStayAtChance() {
+    let good = ShuffledControl(cell: "c", attack: "shuffled-inverter", accuracy: 0.05, chance: 0.06)
+    let bad = ShuffledControl(cell: "c", attack: "shuffled-inverter", accuracy: 0.07, chance: 0.06)
+    #expect(good.passed && !bad.passed)
+    #expect(Controls(shuffled: [good]).problems.isEmpty)
+    #expect(Controls(shuffled: [good, bad]).problems.count == 1)
+  }
+
+  /// The residual of the true tokens is the noise, whatever is stated.
+  @Test func statementsOfNoiseAreChecked() throws {
+    let scene = try TinyScene()
+    let truth = scene.documents.map(\.tokens)
+    func check(_ sigma: Double, _ stated: Double, tokens: [[Int32]]? = nil) throws -> ResidualCheck {
+      try #require(ResidualCheck(scene.view(1, sigma: sigma, stated: stated), tokens: tokens ?? truth, scene.means))
+    }
+    let honest = try check(0.5, 0.5)
+    #expect(abs(honest.residual - 0.5) < 0.15 && honest.warning == nil)
+    try honest.refuseOverstatedNoise(at: "view.h5")
+    let tooSmall = try check(0.5, 0.01)
+    #expect(tooSmall.warning?.contains("another unit") == true)
+    try tooSmall.refuseOverstatedNoise(at: "view.h5")
+    let tooLarge = try check(0.5, 20)
+    let fault = #expect(throws: Fault.self) { try tooLarge.refuseOverstatedNoise(at: "view.h5") }
+    #expect(fault?.code == .invalidData && fault?.location == "view.h5")
+    // Wrong guesses never lead to a refusal of an honest statement.
+    try check(0.5, 0.5, tokens: truth.map { $0.map { ($0 + 7) % 50 } }).refuseOverstatedNoise(at: "view.h5")
+    #expect(try check(0, 0).warning == nil)
+    var withheld = scene.view(1, sigma: 1)
+    withheld.observations[.inputHiddenStates]?.noise.sigma = nil
+    #expect(ResidualCheck(withheld, tokens: truth, scene.means) == nil)
+  }
+}

@@ -1,0 +1,100 @@
+import Audit
+import AuditRunner
+import Datasets
+import Diagnostics
+import Fetching
+import Foundation
+import Kernels
+import PrivateText
+import Reports
+import SplitLearning
+import TestSupport
+import Testing
+
+/// Small runs of SmolLM2, where `make test` fetched it: a record with controls, failures and marked data; and dumps that must be refused.
+@Suite(.serialized) struct RealRunTests {
+  static let store = ArtifactStore(root: URL(filePath: Fixture.root), datasets: DatasetCatalog.manifests)
+  static let isThere = Fixture.realCheckpoint != nil && (try? store.path(of: TextDataset.stateOfTheUnion.manifests[0])) != nil
+
+  private func plan(_ extra: String = "", attacks: String) throws -> AuditPlan {
+    let text = """
+      plan: small
+      model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+      threat_model: {auxiliary: state-of-the-union}
+      dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
+      defense: {name: gaussian, sigma: 0.05}
+      attacks: \(attacks)
+      \(extra)
+      """
+    return try AuditPlan(yaml: text, origin: "small.yaml", known: Catalogs.names(in: Self.store))
+  }
+
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func aFailingAttackStopsNothing() throws {
+    let scratch = try Scratch()
+    let plan = try plan(
+      attacks:
+        "[uniform, unigram, {name: external, command: [sh, -c, exit 3]}, {name: nearest-embedding, distance: cosine}, sequential-matching]")
+    let runner = AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+    let record = try runner.run(in: URL(filePath: scratch.path), runID: "small")
+    #expect(record.complete && record.valid == true && record.invalidReasons == [])
+    #expect(record.failures?.map(\.attack) == ["external"] && record.failures?[0].message.contains("status 3") == true)
+    let leak = try #require(record.controls?.plantedLeaks.first)
+    #expect(record.controls?.plantedLeaks.count == 1 && leak.found && leak.accuracy >= 0.99 && leak.partition == "p = 1, q = 1")
+    let attacks = Set(record.results.map(\.attack))
+    #expect(attacks == ["uniform", "unigram", "nearest-embedding", "sequential-matching"])
+    func value(_ attack: String, _ metric: String) -> CellResult? { record.results.first { $0.attack == attack && $0.metric == metric } }
+    // This little noise hides nothing from the reference attack: every secret is read, and ranks first of its alternatives.
+    #expect(value("sequential-matching", "pii_recall_secret")?.mean == 1)
+    #expect((value("sequential-matching", "canary_exposure")?.mean ?? 0) > 9)
+    #expect((value("uniform", "canary_exposure")?.mean ?? 9) < 1.01)
+    let gain = try #require(value("sequential-matching", "token_accuracy"))
+    #expect(gain.gainCI95?.count == 2 && (gain.gainOverBaseline ?? 0) > 0.5)
+    #expect(value("sequential-matching", "rare_token_accuracy") != nil && value("sequential-matching", "content_word_accuracy") != nil)
+    for name in ["truth.h5", "samples.jsonl", "cells/p1-q1-sigma0.05-seed1/cell.json"] {
+      let mode = try FileManager.default.attributesOfItem(atPath: scratch.file(name))[.posixPermissions] as? NSNumber
+      #expect(mode?.intValue == 0o600, "\(name)")
+    }
+    #expect(try TruthFile.read(scratch.file("truth.h5")).documents.allSatisfy { $0.entities?.first?.space != nil })
+    #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
+  }
+
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func dumpsThatDoNotFitAreRefused() throws {
+    let plan = try plan(attacks: "[nearest-embedding]")
+    let loaded = try LoadedModel(plan.model.checkpoint, in: Self.store, compute: Compute(threads: 2))
+    let width = 576
+    let good = AdversaryView(
+      identity: ViewIdentity(
+        runID: "r", planSHA256: "", checkpointSHA256: loaded.description.sha256, tokenizerSHA256: loaded.description.tokenizerSHA256,
+        created: "",
+        fedseaVersion: ""), partition: PartitionPoints(input: 1, output: 1), offsets: [0, 3],
+      observations: [
+        .inputHiddenStates: Observation(
+          values: Matrix(rows: 3, columns: width, values: (0..<3 * width).map { Float($0 % 7) / 3 }),
+          noise: NoiseStatement(defense: "gaussian", law: .gaussian, sigma: 0.5))
+      ])
+    try DumpCheck.check(good, plan: plan, loaded: loaded, path: "view.h5")
+    func refusal(_ change: (inout AdversaryView) -> Void) -> Fault? {
+      var view = good
+      change(&view)
+      do {
+        try DumpCheck.check(view, plan: plan, loaded: loaded, path: "view.h5")
+        return nil
+      } catch { return error as? Fault }
+    }
+    let cases: [(String, (inout AdversaryView) -> Void)] = [
+      ("recorded from checkpoint", { $0.identity.checkpointSHA256 = String(repeating: "0", count: 64) }),
+      ("recorded with tokenizer", { $0.identity.tokenizerSHA256 = String(repeating: "0", count: 64) }),
+      ("the view was cut at p = 3, q = 1, the plan has p = 1, q = 1", { $0.partition.input = 3 }),
+      ("blocks", { $0.partition.input = 31 }),
+      ("is 4 wide, the model 576", { $0.observations[.inputHiddenStates]?.values = Matrix(rows: 3, columns: 4) }),
+      ("needs the channel input_cut/hidden_states", { $0.observations = [:] }),
+      ("states noise of σ = 50", { $0.observations[.inputHiddenStates]?.noise.sigma = 50 }),
+      ("states noise of σ = 2", { $0.observations[.inputHiddenStates]?.noise.sigma = 2 }),
+    ]
+    for (message, change) in cases {
+      let fault = refusal(change)
+      #expect(fault?.code == .invalidData && fault?.message.contains(message) == true, "\(message): \(fault?.description ?? "accepted")")
+      #expect(fault?.location == "view.h5")
+    }
+  }
+}
