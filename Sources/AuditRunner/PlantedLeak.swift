@@ -6,7 +6,7 @@ import Foundation
 import Kernels
 import LeakageMetrics
 import Llama
-import PrivateText
+package import PrivateText
 import SplitLearning
 
 /// The control of every run: a leak that is known to be there has to be found.
