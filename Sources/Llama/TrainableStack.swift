@@ -10,6 +10,8 @@ package struct TrainableStack: Sendable {
   /// One entry a block of the stack. Full fine-tuning holds its weights here too; `refresh` puts changed ones into the blocks.
   package var adapters: [BlockAdapters]
   package var keepsActivations = true
+  /// Whether a position attends to itself and what is before it, as language models do, or to its whole sequence.
+  package var isCausal = true
   /// Used by `forward` for sequences that are named.
   package var dropout: AdapterDropout?
   private let precision: Precision
@@ -136,7 +138,7 @@ package struct TrainableStack: Sendable {
     let (block, compute, adapt) = (stack.blocks[i], stack.compute, adaptation(i, tape))
     let normed = compute.rmsNorm(x, weight: block.attentionNorm, epsilon: block.epsilon)
     let (q, k, v) = block.projected(normed, rotary: tape.rotary, compute, adapt)
-    let attended = compute.attendPacked(q, keys: k, values: v, offsets: tape.batch.offsets, shape: block.shape)
+    let attended = compute.attendPacked(q, keys: k, values: v, offsets: tape.batch.offsets, shape: block.shape, causal: isCausal)
     var middle = block.applied(.output, attended, compute, adapt)
     compute.add(&middle, x)
     let middleNormed = compute.rmsNorm(middle, weight: block.feedForwardNorm, epsilon: block.epsilon)
@@ -174,7 +176,8 @@ package struct TrainableStack: Sendable {
     var dAttended = block[.output].applyTransposed(dMiddle, compute)
     back(.output, i, kept.attended, dMiddle, dx: &dAttended, tape, &gradient)
     var (dq, dk, dv) = compute.attendPackedBackward(
-      kept.query, keys: kept.key, values: kept.value, output: kept.attended, dy: dAttended, offsets: tape.batch.offsets, shape: block.shape)
+      kept.query, keys: kept.key, values: kept.value, output: kept.attended, dy: dAttended, offsets: tape.batch.offsets, shape: block.shape,
+      causal: isCausal)
     let inverse = tape.rotary.inverse
     compute.rotate(&dq, heads: block.shape.heads, by: inverse)
     compute.rotate(&dk, heads: block.shape.groups, by: inverse)
