@@ -11,6 +11,7 @@ package enum AttackCatalog {
     HeadReading.self,
     Anchors.self,
     SequentialMatching.self,
+    AttentionDecoder.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }
