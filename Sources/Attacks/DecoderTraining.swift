@@ -33,9 +33,11 @@ struct DecoderTraining: Sendable, Hashable {
   var budgetSeconds: Double
 
   /// Learning rates that are tried.
-  var candidateRates: [Double] { mode == .aligned ? [1e-4, 3e-4, 1e-3] : [3e-5, 1e-4, 3e-4] }
+  static let candidateRates = [1e-4, 3e-4, 1e-3]
   /// Each candidate is tried for this share of the steps.
   static let trialShare = 0.1
+  /// Among these the calibrating one is sought: 0.19 to 1.7.
+  static let temperatures: [Float] = (-9...3).map { Float(pow(1.2, Double($0))) }
   /// At most so many passages, one tenth of the labelled ones, are held out.
   static let mostHeldOut = 24
 
@@ -50,15 +52,15 @@ struct DecoderTraining: Sendable, Hashable {
     let began = Date()
     let run = Run(self, curriculum, seed: seed, compute: model.compute)
     let start = run.start(model, inputBlocks: inputBlocks)
-    var rate = learningRate ?? candidateRates[0]
+    var rate = learningRate ?? Self.candidateRates[0]
     var done = 0.0
     if learningRate == nil {
       let trial = max(1, Int(Double(steps) * Self.trialShare))
       var best = Double.infinity
-      for candidate in candidateRates {
+      for candidate in Self.candidateRates {
         let deadline = Date(timeIntervalSinceNow: budgetSeconds * Self.trialShare / 1.5)
         let tried = try run.trained(start, rate: candidate, steps: trial, until: deadline) { try progress(done + 0.08 * $0) }
-        let loss = run.heldOut(tried.decoder, temperatures: [1])[0].loss
+        let loss = run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!
         if loss < best { (best, rate) = (loss, candidate) }
         done += 0.08
       }
@@ -66,14 +68,12 @@ struct DecoderTraining: Sendable, Hashable {
     var (decoder, taken) = try run.trained(
       start, rate: rate, steps: steps, until: began.addingTimeInterval(budgetSeconds)
     ) { try progress(done + (1 - done) * $0) }
-    let temperatures: [Float] = (-9...3).map { Float(pow(1.2, Double($0))) }
-    let fits = run.heldOut(decoder, temperatures: temperatures)
+    let fits = run.heldOut(decoder, temperatures: Self.temperatures)
     let best = fits.indices.min { fits[$0].loss < fits[$1].loss }!
-    decoder.temperature = temperatures[best]
+    decoder.temperature = Self.temperatures[best]
     return TrainedDecoder(
       decoder: decoder, source: curriculum.source, learningRate: rate, steps: taken, seconds: Date().timeIntervalSince(began),
-      heldOutLoss: fits[best].loss,
-      heldOutAccuracy: fits[best].accuracy)
+      heldOutLoss: fits[best].loss, heldOutAccuracy: fits[best].accuracy)
   }
 }
 
