@@ -15,6 +15,7 @@ package enum AttackCatalog {
     RelaxedVocabulary.self,
     FreeEmbedding.self,
     SubspaceInversion.self,
+    AttentionDecoder.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -1,4 +1,4 @@
-// Causal grouped-query attention over packed sequences. Scores of a block of queries stay in cache; nothing of size T x T is kept unless the
+// Grouped-query attention over packed sequences, causal or without a mask. Scores of a block of queries stay in cache; nothing of size T x T is kept unless the
 // caller asks for the maps.
 #include "include/CKernels.h"
 #include "internal.h"
@@ -25,15 +25,15 @@ FS_INLINE void fs_softmax(float *p, int n, float scale) {
 }
 
 typedef struct {
-  int engine, t, past, h, g, d;
+  int engine, causal, t, past, h, g, d;
   const float *q, *keys, *values;
   float scale, *out, *maps;
   int blocks;
 } fs_attention_job;
 
-FS_CLONES void fs_softmax_rows(float *p, int rows, int width, int first_visible, float scale) {
+FS_CLONES void fs_softmax_rows(float *p, int rows, int width, int first_visible, int growth, float scale) {
   for (int r = 0; r < rows; r++) {
-    int visible = first_visible + r;
+    int visible = first_visible + r * growth;
     fs_softmax(p + (long)r * width, visible, scale);
     for (int i = visible; i < width; i++) p[(long)r * width + i] = 0;
   }
@@ -44,12 +44,12 @@ static void fs_attention_task(void *context, int task) {
   int head = task % j->h, block = j->blocks - 1 - task / j->h;  // the longest blocks first
   int group = head / (j->h / j->g), first = block * fs_query_block;
   int rows = j->t - first < fs_query_block ? j->t - first : fs_query_block;
-  int width = j->past + first + rows, query_stride = j->h * j->d, key_stride = j->g * j->d;
+  int width = j->past + (j->causal ? first + rows : j->t), query_stride = j->h * j->d, key_stride = j->g * j->d;
   float *p = malloc(sizeof(float) * (size_t)rows * (size_t)width);
   if (!p) abort();
   fs_gemm_strided(j->engine, 1, rows, width, j->d, j->q + (long)first * query_stride + head * j->d, query_stride, j->keys + group * j->d,
                   key_stride, p, width);
-  fs_softmax_rows(p, rows, width, j->past + first + 1, j->scale);
+  fs_softmax_rows(p, rows, width, j->causal ? j->past + first + 1 : width, j->causal, j->scale);
   fs_gemm_strided(j->engine, 0, rows, j->d, width, p, width, j->values + group * j->d, key_stride,
                   j->out + (long)first * query_stride + head * j->d, query_stride);
   if (j->maps) {
@@ -63,10 +63,10 @@ static void fs_attention_task(void *context, int task) {
   free(p);
 }
 
-void fs_attention(int engine, int t, int past, int h, int g, int d, const float *q, const float *keys, const float *values, float scale,
-                  float *out, float *maps, int threads) {
+void fs_attention(int engine, int causal, int t, int past, int h, int g, int d, const float *q, const float *keys, const float *values,
+                  float scale, float *out, float *maps, int threads) {
   int blocks = (t + fs_query_block - 1) / fs_query_block;
-  fs_attention_job job = {engine, t, past, h, g, d, q, keys, values, scale, out, maps, blocks};
+  fs_attention_job job = {engine, causal, t, past, h, g, d, q, keys, values, scale, out, maps, blocks};
   fs_set_threads(engine, threads);
   fs_parallel_strided(blocks * h, threads, fs_attention_task, &job);
 }

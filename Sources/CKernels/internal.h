@@ -15,5 +15,6 @@ void fs_set_threads(int engine, int threads);
 // in runs of 256, which cost nothing that `make bench` could see.
 enum { fs_longest_sum = 256 };
 
-// Row r of p [rows,width] becomes the softmax of scale times its first first_visible + r values; zeros after them.
-void fs_softmax_rows(float *p, int rows, int width, int first_visible, float scale);
+// Row r of p [rows,width] becomes the softmax of scale times its first first_visible + r * growth values; zeros after them. Growth is 1 under
+// a causal mask, 0 without a mask.
+void fs_softmax_rows(float *p, int rows, int width, int first_visible, int growth, float scale);

@@ -90,7 +90,7 @@ void fs_gated_backward(int b, int f, const float *x, const float *dh, float *dx,
 }
 
 typedef struct {
-  int sequences, h, g, d;
+  int causal, sequences, h, g, d;
   const int *offsets;
   const float *q, *k, *v, *out, *dout;
   float scale, *dq, *dk, *dv;
@@ -118,12 +118,12 @@ static void fs_attention_back_task(void *context, int task) {
   const float *k = j->k + start * key_stride + group * d, *v = j->v + start * key_stride + group * d;
   float *dk = j->dk + start * stride + head * d, *dv = j->dv + start * stride + head * d;
   for (int first = 0; first < t; first += fs_query_block) {
-    int rows = t - first < fs_query_block ? t - first : fs_query_block, width = first + rows;
+    int rows = t - first < fs_query_block ? t - first : fs_query_block, width = j->causal ? first + rows : t;
     long at = (start + first) * stride + head * d;
     const float *q = j->q + at, *out = j->out + at, *dout = j->dout + at;
     float *dp = p + (size_t)fs_query_block * (size_t)width;
     dnnl_sgemm('N', 'T', rows, width, d, 1, q, stride, k, key_stride, 0, p, width);
-    fs_softmax_rows(p, rows, width, first + 1, j->scale);
+    fs_softmax_rows(p, rows, width, j->causal ? first + 1 : t, j->causal, j->scale);
     dnnl_sgemm('T', 'N', width, d, rows, 1, p, width, dout, stride, 1, dv, stride);
     dnnl_sgemm('N', 'T', rows, width, d, 1, dout, stride, v, key_stride, 0, dp, width);
     fs_score_gradients(rows, width, d, stride, p, dp, out, dout, j->scale);
@@ -133,9 +133,9 @@ static void fs_attention_back_task(void *context, int task) {
   free(p);
 }
 
-void fs_attention_backward(int sequences, const int *offsets, int h, int g, int d, const float *q, const float *k, const float *v,
-                           const float *out, const float *dout, float scale, float *dq, float *dk, float *dv, int threads) {
-  fs_attention_back_job job = {sequences, h, g, d, offsets, q, k, v, out, dout, scale, dq, dk, dv};
+void fs_attention_backward(int causal, int sequences, const int *offsets, int h, int g, int d, const float *q, const float *k,
+                           const float *v, const float *out, const float *dout, float scale, float *dq, float *dk, float *dv, int threads) {
+  fs_attention_back_job job = {causal, sequences, h, g, d, offsets, q, k, v, out, dout, scale, dq, dk, dv};
   fs_set_threads(0, threads);
   fs_parallel_strided(sequences * h, threads, fs_attention_back_task, &job);
 }

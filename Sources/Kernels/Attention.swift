@@ -38,7 +38,7 @@ extension Compute {
         let (from, to) = (q.baseAddress! + first, o.baseAddress! + first)
         func run(_ map: UnsafeMutablePointer<Float>?) {
           fs_attention(
-            library.rawValue, Int32(t), Int32(past), Int32(shape.heads), Int32(shape.groups), Int32(shape.dimension), from, keys, values,
+            library.rawValue, 1, Int32(t), Int32(past), Int32(shape.heads), Int32(shape.groups), Int32(shape.dimension), from, keys, values,
             shape.scale, to, map, Int32(threads))
         }
         if let maps { maps.pointee = .filled(shape.heads * t * total) { run($0) } } else { run(nil) }

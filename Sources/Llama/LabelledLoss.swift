@@ -16,19 +16,40 @@ extension OutputHead {
   package func loss(_ x: Matrix, labels: [Int32], batch: PackedBatch, divisor: Int? = nil) -> (loss: Double, counted: Int, dx: Matrix) {
     precondition(labels.count == x.rows, "\(labels.count) labels for \(x.rows) rows")
     let rows = batch.predictingRows(labels)
-    let scale = 1 / Float(max(1, divisor ?? rows.count))
+    var frozen: [Float] = []
+    let (loss, dx) = self.loss(x, rows: rows, targets: rows.map { labels[$0 + 1] }, divisor: divisor ?? rows.count, normGradient: &frozen)
+    return (loss, rows.count, dx)
+  }
+
+  /// Cross-entropy of any rows, each against a label of its own: where `loss(_:labels:batch:)` asks row t − 1 for label t, an aligned loss asks
+  /// row t.
+  /// - Parameters:
+  ///   - x: [N, C].
+  ///   - rows: the rows that are asked; the others get a zero gradient.
+  ///   - targets: one label a row of `rows`.
+  ///   - divisor: what the sum of negative log-likelihoods, in nats, is divided by.
+  ///   - offsets: added to the logits of every row [V]; empty: nothing.
+  ///   - normGradient: the gradient of the norm's weight [C] is added to it; empty: frozen.
+  package func loss(
+    _ x: Matrix, rows: [Int], targets: [Int32], divisor: Int, offsets: [Float] = [], normGradient: inout [Float]
+  ) -> (loss: Double, dx: Matrix) {
+    precondition(rows.count == targets.count, "\(targets.count) labels for \(rows.count) rows")
+    let scale = 1 / Float(max(1, divisor))
     var total = 0.0
     var dx = Matrix(rows: x.rows, columns: x.columns)
     for start in stride(from: 0, to: rows.count, by: Self.rowsAtOnce) {
-      let part = rows[start..<min(start + Self.rowsAtOnce, rows.count)]
-      let states = compute.gather(x, rows: part)
+      let part = start..<min(start + Self.rowsAtOnce, rows.count)
+      let states = compute.gather(x, rows: rows[part])
       var gradient = logits(states)
-      total += compute.crossEntropy(&gradient, labels: part.map { labels[$0 + 1] }, scale: scale).reduce(0) { $0 + Double($1) }
+      if !offsets.isEmpty { compute.addBias(&gradient, offsets) }
+      total += compute.crossEntropy(&gradient, labels: Array(targets[part]), scale: scale).reduce(0) { $0 + Double($1) }
+      let dNormed = weight.applyTransposed(gradient, compute)
       var back = Matrix(rows: part.count, columns: x.columns)
-      compute.rmsNormBackward(states, weight: norm, epsilon: epsilon, dy: weight.applyTransposed(gradient, compute), into: &back)
-      compute.scatter(back, into: &dx, rows: part)
+      compute.rmsNormBackward(states, weight: norm, epsilon: epsilon, dy: dNormed, into: &back)
+      if !normGradient.isEmpty { compute.rmsNormWeightBackward(states, epsilon: epsilon, dy: dNormed, into: &normGradient) }
+      compute.scatter(back, into: &dx, rows: rows[part])
     }
-    return (total * Double(scale), rows.count, dx)
+    return (total * Double(scale), dx)
   }
 }
 

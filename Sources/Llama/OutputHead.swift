@@ -20,6 +20,27 @@ package struct OutputHead: Sendable {
     self.compute = compute
   }
 
+  private init(norm: [Float], weight: Weight, epsilon: Float, compute: Compute) {
+    (self.norm, self.weight, self.epsilon, self.compute) = (norm, weight, epsilon, compute)
+  }
+
+  /// The same head behind another norm weight [C].
+  package func with(norm: [Float]) -> OutputHead {
+    precondition(norm.count == self.norm.count, "a norm of \(norm.count) channels for one of \(self.norm.count)")
+    return OutputHead(norm: norm, weight: weight, epsilon: epsilon, compute: compute)
+  }
+
+  /// The same head with its matrix rounded to bf16.
+  package func narrowed() -> OutputHead {
+    OutputHead(norm: norm, weight: weight.narrowed(compute), epsilon: epsilon, compute: compute)
+  }
+
+  /// The head over a part of the vocabulary: row i of its matrix is that of token ids[i]. In bf16 if `narrow`.
+  package func restricted(to ids: [Int32], narrow: Bool) -> OutputHead {
+    let rows = Weight(rows: ids.count, columns: weight.columns, values: weight.gather(ids).values)
+    return OutputHead(norm: norm, weight: narrow ? rows.narrowed(compute) : rows, epsilon: epsilon, compute: compute)
+  }
+
   /// Logits [B, V] of states [B, C] after the last block.
   package func logits(_ x: Matrix) -> Matrix {
     weight.apply(compute.rmsNorm(x, weight: norm, epsilon: epsilon), compute)

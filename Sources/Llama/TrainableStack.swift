@@ -10,6 +10,8 @@ package struct TrainableStack: Sendable {
   /// One entry a block of the stack. Full fine-tuning holds its weights here too; `refresh` puts changed ones into the blocks.
   package var adapters: [BlockAdapters]
   package var keepsActivations = true
+  /// Whether a position attends to itself and what is before it, as language models do, or to its whole sequence.
+  package var isCausal = true
   /// Used by `forward` for sequences that are named.
   package var dropout: AdapterDropout?
   private let precision: Precision
@@ -144,7 +146,7 @@ package struct TrainableStack: Sendable {
     var group = group(i, Self.attentionInputs, tape)
     var lowRank = group.lowRank(normed)
     let (q, k, v) = block.projected(normed, rotary: tape.rotary, compute) { target, _, y in group.add(lowRank, target, to: &y) }
-    let attended = compute.attendPacked(q, keys: k, values: v, offsets: tape.batch.offsets, shape: block.shape)
+    let attended = compute.attendPacked(q, keys: k, values: v, offsets: tape.batch.offsets, shape: block.shape, causal: isCausal)
     group = self.group(i, [.output], tape)
     lowRank.merge(group.lowRank(attended)) { $1 }
     var middle = block[.output].apply(attended, compute)
@@ -193,7 +195,8 @@ package struct TrainableStack: Sendable {
     var dAttended = block[.output].applyTransposed(dMiddle, compute)
     back([.output], i, kept.attended, u, dx: &dAttended, tape, &gradient) { _ in (dMiddle, 0..<dMiddle.columns) }
     var (dq, dk, dv) = compute.attendPackedBackward(
-      kept.query, keys: kept.key, values: kept.value, output: kept.attended, dy: dAttended, offsets: tape.batch.offsets, shape: block.shape)
+      kept.query, keys: kept.key, values: kept.value, output: kept.attended, dy: dAttended, offsets: tape.batch.offsets, shape: block.shape,
+      causal: isCausal)
     let inverse = tape.rotary.inverse
     compute.rotate(&dq, heads: block.shape.heads, by: inverse)
     compute.rotate(&dk, heads: block.shape.groups, by: inverse)

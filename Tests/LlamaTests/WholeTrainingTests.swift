@@ -56,6 +56,60 @@ import Testing
     try checkSlopes(model, TrainableStack(whole: model.stack, precision: .f32), step: 2e-3)
   }
 
+  /// Without a mask, too; and there the first position knows of the last.
+  @Test func blocksWithoutAMaskAgreeWithFiniteDifferences() throws {
+    let model = try model()
+    var trainable = TrainableStack(whole: model.stack, precision: .f32)
+    trainable.isCausal = false
+    try checkSlopes(model, trainable, step: 2e-3)
+    var other = tokens(model)
+    other[5] = (other[5] + 1) % Int32(model.configuration.vocabularySize)
+    func first(_ tokens: [Int32]) -> [Float] { Array(trainable.forward(model.embedding.gather(tokens), batch).output[row: 0]) }
+    #expect(largestDifference(first(tokens(model)), first(other)) > 1e-4)
+    trainable.isCausal = true
+    #expect(first(tokens(model)) == first(other))
+  }
+
+  /// The loss of any rows: its gradients of the states and of the norm, offsets included; and with the next tokens as targets it is the
+  /// next-token loss.
+  @Test func lossOfChosenRowsAgreesWithFiniteDifferences() throws {
+    let model = try model()
+    let tokens = tokens(model)
+    let x = TrainableStack(whole: model.stack, precision: .f32).forward(model.embedding.gather(tokens), batch).output
+    let rows = batch.predictingRows(tokens)
+    var frozen: [Float] = []
+    let shifted = model.head.loss(x, rows: rows, targets: rows.map { tokens[$0 + 1] }, divisor: rows.count, normGradient: &frozen)
+    let known = model.head.loss(x, labels: tokens, batch: batch)
+    #expect(shifted.loss == known.loss && shifted.dx == known.dx && frozen.isEmpty)
+
+    var random = SplitMix(state: 9)
+    let offsets = (0..<model.configuration.vocabularySize).map { _ in Float(random.gaussian()) }
+    let asked = Array(1..<batch.rows)
+    func loss(_ x: Matrix, _ norm: [Float]) -> (value: Double, dx: Matrix, norm: [Float]) {
+      var gradient = [Float](repeating: 0, count: norm.count)
+      let (value, dx) = model.head.with(norm: norm).loss(
+        x, rows: asked, targets: asked.map { tokens[$0] }, divisor: asked.count, offsets: offsets, normGradient: &gradient)
+      return (value, dx, gradient)
+    }
+    let norm = model.head.norm
+    let found = loss(x, norm)
+    #expect(found.dx[row: 0].allSatisfy { $0 == 0 })
+    let (dx, dn) = (x.values.map { _ in Float(random.gaussian()) }, norm.map { _ in Float(random.gaussian()) })
+    func moved(_ h: Float, state: Bool) -> Double {
+      state
+        ? loss(Matrix(rows: x.rows, columns: x.columns, values: zip(x.values, dx).map { $0 + h * $1 }), norm).value
+        : loss(x, zip(norm, dn).map { $0 + h * $1 }).value
+    }
+    let h: Float = 2e-3
+    for (state, component) in [
+      (true, zip(found.dx.values, dx).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }),
+      (false, zip(found.norm, dn).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }),
+    ] {
+      let slope = (moved(h, state: state) - moved(-h, state: state)) / Double(2 * h)
+      #expect(abs(slope - component) < 1e-2 * abs(component) + 1e-3, "slope \(slope), gradient \(component)")
+    }
+  }
+
   @Test func droppedAdaptersAgreeWithFiniteDifferences() throws {
     let model = try model()
     let settings = AdapterSettings(targets: AdapterTarget.allCases, rank: 4, alpha: 8, dropout: 0.3)

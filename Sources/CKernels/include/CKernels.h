@@ -47,10 +47,10 @@ void fs_clip_rows(int b, int c, float *_Nonnull x, float bound, int threads);
 // Row-wise log-sum-exp of x [B,C] in double accumulation -> out [B].
 void fs_log_sum_exp(int b, int c, const float *_Nonnull x, float *_Nonnull out, int threads);
 
-// ---- attention.c: causal grouped-query attention.
+// ---- attention.c: grouped-query attention; `causal` 1: a position sees itself and what is before it, 0: the whole sequence.
 // One sequence: queries q [T,H,D] at positions past..past+T-1; keys, values [past+T, G, D]; out [T,H,D]; H % G == 0.
-// maps: null, or [H,T,past+T] filled with the attention probabilities (zeros after the diagonal).
-void fs_attention(int engine, int t, int past, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull keys,
+// maps: null, or [H,T,past+T] filled with the attention probabilities (zeros where a causal query does not look).
+void fs_attention(int engine, int causal, int t, int past, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull keys,
                   const float *_Nonnull values, float scale, float *_Nonnull out, float *_Nullable maps, int threads);
 // Rows that each extend a stored prefix by one token: row r has query q[r], its own key/value ownKeys[r], ownValues[r] [G,D], and the prefix
 // prefixKeys[r], prefixValues[r] (pointers to [length[r], G, D]). out [B,H,D].
@@ -82,10 +82,10 @@ void fs_rms_norm_backward(int b, int c, const float *_Nonnull x, const float *_N
 void fs_gated(int b, int f, const float *_Nonnull x, float *_Nonnull h, int threads);
 // Gradients of fs_gated, side by side: dx [B,2F] for dh [B,F].
 void fs_gated_backward(int b, int f, const float *_Nonnull x, const float *_Nonnull dh, float *_Nonnull dx, int threads);
-// Causal attention of packed sequences, rows offsets[s]..<offsets[s+1]: q, out, dout, dq [N,H,D]; k, v [N,G,D]. Adds to dk, dv [N,H,D], one
+// Attention of packed sequences, causal or not, rows offsets[s]..<offsets[s+1]: q, out, dout, dq [N,H,D]; k, v [N,G,D]. Adds to dk, dv [N,H,D], one
 // share per query head: the caller sums the heads of a group.
-void fs_attention_backward(int sequences, const int *_Nonnull offsets, int h, int g, int d, const float *_Nonnull q, const float *_Nonnull k,
-                           const float *_Nonnull v, const float *_Nonnull out, const float *_Nonnull dout, float scale, float *_Nonnull dq,
+void fs_attention_backward(int causal, int sequences, const int *_Nonnull offsets, int h, int g, int d, const float *_Nonnull q,
+                           const float *_Nonnull k, const float *_Nonnull v, const float *_Nonnull out, const float *_Nonnull dout, float scale, float *_Nonnull dq,
                            float *_Nonnull dk, float *_Nonnull dv, int threads);
 // out[r,i] = sum over heads of x[r,h,i], in their order.   x [rows,heads,D], out [rows,D].
 void fs_sum_heads(int rows, int heads, int d, const float *_Nonnull x, float *_Nonnull out, int threads);

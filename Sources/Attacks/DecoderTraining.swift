@@ -1,0 +1,244 @@
+import Audit
+import Checkpoints
+import Foundation
+import Kernels
+import Llama
+
+/// How a decoder is trained.
+struct DecoderTraining: Sendable, Hashable {
+  /// Where the blocks start.
+  enum Initial: String, Sendable, CaseIterable {
+    /// From the last blocks of the public checkpoint, as FedSEA's decoder does.
+    case last
+    /// From the client's own blocks, last one first.
+    case reversed
+  }
+
+  var mode: InversionDecoder.Mode
+  var initial: Initial
+  /// What the attention and feed-forward outputs of the initial blocks are multiplied by.
+  var residualScale: Double
+  /// Whether an input map, fitted by regression, stands before the blocks.
+  var hasInputMap: Bool
+  /// Steps of the final training.
+  var steps: Int
+  /// Passages a step.
+  var batch: Int
+  /// Tokens that stand for those that a step does not ask for; nil: the whole vocabulary.
+  var negatives: Int?
+  /// Peak learning rate; nil: the best of `candidateRates` in short runs.
+  var learningRate: Double?
+  /// Training ends early, with its learning rate brought down in time, when it would take longer. A run that is cut short depends on the
+  /// machine's speed.
+  var budgetSeconds: Double
+
+  /// Learning rates that are tried.
+  static let candidateRates = [1e-4, 3e-4, 1e-3]
+  /// Each candidate is tried for this share of the steps.
+  static let trialShare = 0.1
+  /// Among these the calibrating one is sought: 0.19 to 1.7.
+  static let temperatures: [Float] = (-9...3).map { Float(pow(1.2, Double($0))) }
+  /// At most so many passages, one tenth of the labelled ones, are held out.
+  static let mostHeldOut = 24
+
+  /// Trains a decoder. Randomness: `seed`; the same arguments give the same decoder on one machine unless the budget cuts training short.
+  /// - Parameters:
+  ///   - model: the public checkpoint.
+  ///   - inputBlocks: blocks before the cut; the decoder has as many.
+  ///   - progress: fraction done; may throw to stop.
+  func outcome(
+    _ curriculum: DecoderCurriculum, model: LlamaModel, inputBlocks: Int, seed: UInt64, progress: (Double) throws -> Void
+  ) throws -> TrainedDecoder {
+    let began = Date()
+    let run = Run(self, curriculum, seed: seed, compute: model.compute)
+    let start = run.start(model, inputBlocks: inputBlocks)
+    var rate = learningRate ?? Self.candidateRates[0]
+    var done = 0.0
+    if learningRate == nil {
+      let trial = max(1, Int(Double(steps) * Self.trialShare))
+      var best = Double.infinity
+      for candidate in Self.candidateRates {
+        let deadline = Date(timeIntervalSinceNow: budgetSeconds * Self.trialShare / 1.5)
+        let tried = try run.trained(start, rate: candidate, steps: trial, until: deadline) { try progress(done + 0.08 * $0) }
+        let loss = run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!
+        if loss < best { (best, rate) = (loss, candidate) }
+        done += 0.08
+      }
+    }
+    var (decoder, taken) = try run.trained(
+      start, rate: rate, steps: steps, until: began.addingTimeInterval(budgetSeconds)
+    ) { try progress(done + (1 - done) * $0) }
+    let fits = run.heldOut(decoder, temperatures: Self.temperatures)
+    let best = fits.indices.min { fits[$0].loss < fits[$1].loss }!
+    decoder.temperature = Self.temperatures[best]
+    return TrainedDecoder(
+      decoder: decoder, source: curriculum.source, learningRate: rate, steps: taken, seconds: Date().timeIntervalSince(began),
+      heldOutLoss: fits[best].loss, heldOutAccuracy: fits[best].accuracy)
+  }
+}
+
+/// A decoder, and how it came about.
+package struct TrainedDecoder: Sendable {
+  package var decoder: InversionDecoder
+  package var source: DecoderCurriculum.Source
+  package var learningRate: Double
+  package var steps: Int
+  package var seconds: Double
+  /// On held-out passages: mean negative log-likelihood in nats a question, temperature applied, and the share of questions answered right.
+  package var heldOutLoss: Double
+  package var heldOutAccuracy: Double
+}
+
+/// One training: which passages are trained on and which held out, and the draws.
+private struct Run {
+  let training: DecoderTraining
+  let curriculum: DecoderCurriculum
+  let seed: UInt64
+  let compute: Compute
+  /// Passages of `curriculum.real`.
+  let trained: [Int]
+  let test: DecoderPairs.Observed
+
+  init(_ training: DecoderTraining, _ curriculum: DecoderCurriculum, seed: UInt64, compute: Compute) {
+    (self.training, self.curriculum, self.seed, self.compute) = (training, curriculum, seed, compute)
+    var generator = CounterRandom(seed: seed, stream: "attention-decoder/held-out").generator()
+    let order = curriculum.real.passages.indices.shuffled(using: &generator)
+    let count = min(DecoderTraining.mostHeldOut, max(1, order.count / 10))
+    trained = Array(order.dropFirst(count))
+    test = curriculum.real.observed(
+      Array(order.prefix(count)), law: curriculum.law, draw: CounterRandom(seed: seed, stream: "attention-decoder/held-out/noise"), compute)
+  }
+
+  private func random(_ name: String) -> CounterRandom { CounterRandom(seed: seed, stream: "attention-decoder/\(name)") }
+
+  // MARK: - Where training starts
+
+  func start(_ model: LlamaModel, inputBlocks p: Int) -> InversionDecoder {
+    let precision: Precision = Compute.hasBF16Products && compute.library == .oneDNN ? .bf16 : .f32
+    let all = model.configuration.blocks
+    var stack = model.stack[all - p..<all]
+    if training.initial == .reversed {
+      stack = model.stack[0..<p]
+      for i in 0..<p { stack = stack.replacing(block: i, by: model.stack.blocks[p - 1 - i]) }
+    }
+    var blocks = TrainableStack(whole: stack, precision: precision)
+    if training.residualScale != 1 {
+      for i in blocks.adapters.indices {
+        for name in [ParameterName.weight(.output), .weight(.down)] {
+          blocks.adapters[i][name] = blocks.adapters[i][name].map { $0 * Float(training.residualScale) }
+        }
+      }
+      blocks.refresh()
+    }
+    func decoder(_ map: InputMap?, norm: [Float]) -> InversionDecoder {
+      InversionDecoder(mode: training.mode, inputMap: map, blocks: blocks, norm: norm, head: model.head, narrow: precision == .bf16)
+    }
+    guard training.hasInputMap else { return decoder(nil, norm: model.head.norm) }
+    let map = InputMap(regressing: everything(), head: model.head.weight, compute)
+    let flat = [Float](repeating: 1, count: model.head.norm.count)
+    var out = decoder(map, norm: flat)
+    // The regression gives directions; how long the head wants them is one number.
+    let temperatures: [Float] = (-8...8).map { Float(pow(2, Double($0))) }
+    let fits = heldOut(out, temperatures: temperatures)
+    let best = fits.indices.min { fits[$0].loss < fits[$1].loss }!
+    out.norm = flat.map { $0 / temperatures[best] }
+    return out
+  }
+
+  /// All passages that are trained on, observed once, in batches of a few thousand rows.
+  private func everything() -> [DecoderPairs.Observed] {
+    let synthetic = curriculum.synthetic
+    func batches(_ pairs: DecoderPairs, _ passages: [Int], _ draw: CounterRandom) -> [DecoderPairs.Observed] {
+      stride(from: 0, to: passages.count, by: 64).map {
+        pairs.observed(Array(passages[$0..<min($0 + 64, passages.count)]), law: curriculum.law, draw: draw, compute)
+      }
+    }
+    return batches(curriculum.real, trained, random("regression/real"))
+      + (synthetic.map { batches($0, Array($0.passages.indices), random("regression/synthetic")) } ?? [])
+  }
+
+  // MARK: - Training
+
+  /// Up to `steps` steps: the rate rises over the first twentieth, then falls linearly to zero as steps or time run out, whichever is first.
+  func trained(_ start: InversionDecoder, rate: Double, steps: Int, until deadline: Date, progress: (Double) throws -> Void) throws -> (
+    decoder: InversionDecoder, steps: Int
+  ) {
+    let schedule = LearningRateSchedule(peak: Float(rate), warmup: 50, steps: 1000)
+    var decoder = start
+    var optimizer = DecoderOptimizer(decoder)
+    var real = Shuffle(trained, random("order/real"))
+    var synthetic = curriculum.synthetic.map { Shuffle(Array($0.passages.indices), random("order/synthetic")) }
+    let began = Date()
+    let allowed = max(1e-3, deadline.timeIntervalSince(began))
+    var step = 0
+    while step < steps {
+      let elapsed = Date().timeIntervalSince(began)
+      let done = max(Double(step) / Double(steps), elapsed / allowed)
+      guard done < 1 else { break }
+      try progress(done)
+      let share = synthetic == nil ? training.batch : (training.batch + 1) / 2
+      var observed = curriculum.real.observed(real.next(share), law: curriculum.law, draw: random("noise/real/\(step)"), compute)
+      if let pairs = curriculum.synthetic, training.batch > share {
+        observed =
+          observed
+          + pairs.observed(
+            synthetic!.next(training.batch - share), law: curriculum.law, draw: random("noise/synthetic/\(step)"), compute)
+      }
+      let (_, gradients) = decoder.gradients(observed, negatives: training.negatives, draw: random("negatives/\(step)"))
+      optimizer.update(&decoder, gradients, rate: schedule.rate(Int(done * 1000)))
+      step += 1
+    }
+    return (decoder, step)
+  }
+
+  /// Passages in a new random order every time round.
+  private struct Shuffle {
+    private let items: [Int]
+    private let random: CounterRandom
+    private var queue: [Int] = []
+    private var round: UInt64 = 0
+
+    init(_ items: [Int], _ random: CounterRandom) { (self.items, self.random) = (items, random) }
+
+    mutating func next(_ count: Int) -> [Int] {
+      var out: [Int] = []
+      while out.count < min(count, items.count) {
+        if queue.isEmpty {
+          var generator = random.generator(item: round)
+          queue = items.shuffled(using: &generator)
+          round += 1
+        }
+        out.append(queue.removeLast())
+      }
+      return out
+    }
+  }
+
+  // MARK: - Held-out passages
+
+  /// Mean loss in nats a question and accuracy at each temperature.
+  func heldOut(_ decoder: InversionDecoder, temperatures: [Float]) -> [(loss: Double, accuracy: Double)] {
+    let (rows, targets) = decoder.questions(test.tokens, test.batch)
+    guard !rows.isEmpty else { return temperatures.map { _ in (0, 0) } }
+    let outputs = decoder.outputs(test.states, test.batch)
+    var losses = [Double](repeating: 0, count: temperatures.count)
+    var hits = 0
+    for start in stride(from: 0, to: rows.count, by: 128) {
+      let part = start..<min(start + 128, rows.count)
+      let logits = decoder.outputHead.logits(compute.gather(outputs, rows: rows[part]))
+      for (k, temperature) in temperatures.enumerated() {
+        let inverse = 1 / temperature
+        var scaled = logits
+        scaled.values.withUnsafeMutableBufferPointer { values in
+          let base = values.baseAddress
+          compute.parallel(over: values.count, grain: 1 << 16) { range in for i in range { base![i] *= inverse } }
+        }
+        for (i, normaliser) in compute.logSumExp(scaled).enumerated() {
+          losses[k] += Double(normaliser - scaled[i, Int(targets[start + i])])
+        }
+      }
+      for i in part where largest(1, of: Array(logits[row: i - start]))[0] == targets[i] { hits += 1 }
+    }
+    return losses.map { ($0 / Double(rows.count), Double(hits) / Double(rows.count)) }
+  }
+}
