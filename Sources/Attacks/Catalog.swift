@@ -11,6 +11,10 @@ package enum AttackCatalog {
     HeadReading.self,
     Anchors.self,
     SequentialMatching.self,
+    LearnedInverter.self,
+    NoiseAdaptiveInverter.self,
+    ShuffledInverter.self,
+    PooledInverter.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -63,12 +63,15 @@ package struct AttackerMeans: Sendable {
   package var memory: AttackerMemory
   /// K3 only: what a colluding client sent through the same cut and defense, with its own text.
   package var collusion: LabelledStates?
+  /// Where trained inverters are kept; nil keeps them in memory only.
+  package var inverters: InverterStore?
 
   package init(
-    model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil
+    model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil,
+    inverters: InverterStore? = nil
   ) {
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
-    self.collusion = collusion
+    (self.collusion, self.inverters) = (collusion, inverters)
   }
 }
 

@@ -12,6 +12,7 @@ package enum AttackerPreparation {
     return AttackerMeans(
       model: loaded.model,
       auxiliary: try PublicText.passages(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store),
-      excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory())
+      excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed), memory: AttackerMemory(),
+      inverters: InverterStore(loaded, in: store))
   }
 }

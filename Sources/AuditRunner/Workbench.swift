@@ -19,7 +19,7 @@ package final class Workbench {
     corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
     means = AttackerMeans(
       model: loaded.model, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens, seed: UInt64(seed),
-      memory: AttackerMemory())
+      memory: AttackerMemory(), inverters: InverterStore(loaded, in: store))
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed))
