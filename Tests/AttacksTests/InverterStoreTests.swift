@@ -140,4 +140,32 @@ import Testing
       #expect(notices.texts.withLock { $0 }.isEmpty)
     }
   }
+
+  /// Whatever a file of interrupted training holds, training goes on or begins anew; nothing traps.
+  @Test func damagedInterruptionsDoNotTrap() throws {
+    try withFolder { folder in
+      let scene = try Self.scene(folder, Notices())
+      let view = try scene.view(1)
+      let attack = try AttackCatalog.make("learned-inverter", settings: Self.settings)
+      #expect(throws: Stop.self) {
+        _ = try attack.reconstruct(view, with: scene.means) { if $0 > 0.7 { throw Stop() } }
+      }
+      let path = "\(folder)/\(try #require(try Self.keys(folder).first))/interrupted.safetensors"
+      let good = try Data(contentsOf: URL(filePath: path))
+      var draws = SplitMix(state: 12)
+      var files = (0..<8).map { _ in mutate(good, using: &draws) }
+      // Numbers of the right form and the wrong size, as long as they were.
+      for name in ["leg", "step", "trials", "stale"] {
+        let range = try #require(good.range(of: Data("\"\(name)\":\"".utf8)))
+        var file = good
+        file[range.upperBound] = UInt8(ascii: "9")
+        files.append(file)
+      }
+      for file in files {
+        try file.write(to: URL(filePath: path))
+        _ = try attack.reconstruct(view, with: try Self.scene(folder, Notices()).means) { _ in }
+        try FileManager.default.removeItem(atPath: "\(folder)/\(try #require(try Self.keys(folder).first))/inverter.safetensors")
+      }
+    }
+  }
 }

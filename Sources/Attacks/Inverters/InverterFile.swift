@@ -64,16 +64,21 @@ extension InverterStore {
   // MARK: - Interrupted training
 
   /// Where training of that key stood when it was stopped, or nil.
-  func interrupted(_ key: InverterKey, _ initial: InverterNetwork) -> InverterTraining? {
+  func interrupted(_ key: InverterKey, _ recipe: InverterRecipe, _ initial: InverterNetwork) -> InverterTraining? {
     reading(path(key, "interrupted")) { file in
       let numbers = try InverterNumbers(file)
       var state = InverterTraining(initial)
       try fill(&state.network, "now.", file)
-      (state.leg, state.step) = (try numbers.integer("leg"), try numbers.integer("step"))
+      let (rates, stages) = (recipe.rates.count, recipe.stages.count)
+      state.leg = try numbers.integer("leg", atMost: rates + stages)
+      state.step = try numbers.integer("step", atMost: 1_000_000)
       (state.stale, state.steps) = (try numbers.integer("stale"), try numbers.integer("steps"))
       (state.bestLoss, state.seconds) = (try numbers.number("best_loss"), try numbers.number("seconds"))
       state.hitBudget = try numbers.integer("hit_budget") == 1
-      state.trials = try (0..<numbers.integer("trials", atMost: 64)).map { try numbers.number("trial.\($0)") }
+      state.trials = try (0..<numbers.integer("trials", atMost: rates)).map { try numbers.number("trial.\($0)") }
+      guard state.trials.count == min(state.leg, rates) else {
+        throw Fault(.invalidData, "\(state.trials.count) trials before leg \(state.leg)", at: file.path)
+      }
       if state.step > 0 {
         var best = initial
         try fill(&best, "best.", file)

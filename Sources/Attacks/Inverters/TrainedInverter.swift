@@ -108,7 +108,7 @@ extension AttackerMeans {
     let initial = recipe.network(space, sigma: task.sigma, seed: seed, compute)
     let trainer = InverterTrainer(recipe, loss, initial: initial)
     let state = try trainer.run(
-      from: inverters?.interrupted(key, initial), save: { try inverters?.save(interrupted: &$0, key) }, progress: progress)
+      from: inverters?.interrupted(key, recipe, initial), save: { try inverters?.save(interrupted: &$0, key) }, progress: progress)
     let heldOut = data.heldOut(factors: recipe.stages.last!.heldOut)
     let scores = loss.evaluate(state.network, heldOut, recipe.mode, temperatures: Self.temperatures)
     let best = scores.indices.min { scores[$0].nats < scores[$1].nats }!
