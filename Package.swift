@@ -48,7 +48,7 @@ let package = Package(
     module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
     module("Privacy", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "HDF5", "Llama", "SplitLearning", "Privacy", crypto, yams]),
-    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit"]),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit", crypto]),
     module("Defenses", ["Diagnostics", "Kernels", "SplitLearning", "Privacy", "Audit"]),
     // From here on, modules may hold private text.
     module("PrivateText", ["Diagnostics", "HDF5"]),

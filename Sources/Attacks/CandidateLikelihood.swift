@@ -71,9 +71,9 @@ struct CandidateLikelihood: Sendable {
       return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()))
     }
     guard profiles else { return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot())) }
-    // Residuals of foreign weights have heavier tails than noise: up to three times the usual square.
+    // Residuals of foreign weights have heavier tails than noise: up to eight times the usual square.
     variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
-    return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width)
+    return Scale(weight: 1 / (2 * variance), limit: 8 * variance * width)
   }
 
   /// Deviation of the observation around the state, for proposals by anchors: of a bin it is Δ/√12.

@@ -7,6 +7,7 @@ package enum AttackCatalog {
     UniformGuess.self,
     UnigramGuess.self,
     LanguageModelGuess.self,
+    ShuffledInverter.self,
     NearestEmbedding.self,
     HeadReading.self,
     Anchors.self,
@@ -15,7 +16,10 @@ package enum AttackCatalog {
     RelaxedVocabulary.self,
     FreeEmbedding.self,
     SubspaceInversion.self,
+    LearnedInverter.self,
+    NoiseAdaptiveInverter.self,
     AttentionDecoder.self,
+    PooledInverter.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -36,26 +36,16 @@ package struct NormalEquations {
     var a = gram.map { $0 / count }
     let mean = (0..<n).reduce(0.0) { $0 + a[$1 * n + $1] } / Double(n)
     for i in 0..<n { a[i * n + i] += max(ridge * mean, 1e-12) }
-    var b = cross.map { $0 / count }
-    a.withUnsafeMutableBufferPointer { a in
-      b.withUnsafeMutableBufferPointer { b in
-        for j in 0..<n {  // A = L Lᵀ, L in the lower half
-          for i in j..<n {
-            var total = a[i * n + j]
-            for k in 0..<j { total -= a[i * n + k] * a[j * n + k] }
-            a[i * n + j] = i == j ? max(total, 1e-300).squareRoot() : total / a[j * n + j]
-          }
-        }
-        for i in 0..<n {  // L Z = B
-          for k in 0..<i { for c in 0..<m { b[i * m + c] -= a[i * n + k] * b[k * m + c] } }
-          for c in 0..<m { b[i * m + c] /= a[i * n + i] }
-        }
-        for i in (0..<n).reversed() {  // Lᵀ W = Z
-          for k in i + 1..<n { for c in 0..<m { b[i * m + c] -= a[k * n + i] * b[k * m + c] } }
-          for c in 0..<m { b[i * m + c] /= a[i * n + i] }
-        }
-      }
+    // Rounding can leave a matrix of dependent columns indefinite; a larger ridge makes it definite.
+    var jitter = max(ridge * mean, 1e-12)
+    var factor = Cholesky(a, order: n)
+    while factor == nil && jitter.isFinite {
+      for i in 0..<n { a[i * n + i] += jitter }
+      jitter *= 10
+      factor = Cholesky(a, order: n)
     }
-    return b
+    // Sums that are not finite have no solution: nothing is learned from them.
+    guard let factor else { return [Double](repeating: 0, count: n * m) }
+    return factor.solve(cross.map { $0 / count }, columns: m)
   }
 }

@@ -65,13 +65,15 @@ package struct AttackerMeans: Sendable {
   package var collusion: LabelledStates?
   /// Whether `model` is the victim's exactly (K2, K3) or what its fine-tuning began from (K1).
   package var knowledge: ThreatModel.Knowledge
+  /// Where trained inverters are kept; nil keeps them in memory only.
+  package var inverters: InverterStore?
 
   package init(
     model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil,
-    knowledge: ThreatModel.Knowledge = .k2
+    knowledge: ThreatModel.Knowledge = .k2, inverters: InverterStore? = nil
   ) {
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
-    (self.collusion, self.knowledge) = (collusion, knowledge)
+    (self.collusion, self.knowledge, self.inverters) = (collusion, knowledge, inverters)
   }
 }
 

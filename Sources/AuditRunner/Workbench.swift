@@ -34,8 +34,7 @@ package final class Workbench {
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens,
-      seed: UInt64(seed),
-      memory: AttackerMemory(), knowledge: knowledge)
+      seed: UInt64(seed), memory: AttackerMemory(), knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan))
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)

@@ -1,0 +1,50 @@
+import Audit
+import Crypto
+import Foundation
+
+/// The name of a stored inverter: SHA-256 of everything that its training depends on.
+struct InverterKey: Sendable, Hashable {
+  /// The text that is hashed, one fact a line.
+  let facts: [String]
+  /// Lowercase hex.
+  let sha256: String
+
+  init(_ recipe: InverterRecipe, _ task: InverterTask, _ means: AttackerMeans) {
+    facts = [
+      "trainer version \(InverterRecipe.version)",
+      "checkpoint \(means.inverters?.checkpointSHA256 ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
+      "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task))", "pooling \(task.pooling.rawValue)",
+      "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",
+      "architecture \(recipe.architecture.rawValue) width \(recipe.width)",
+      "stages "
+        + recipe.stages.map {
+          "\($0.name):\($0.steps):\($0.factors):\($0.heldOut):\($0.mode):\($0.trains):\($0.target.rawValue):\($0.rate ?? 0)"
+        }
+        .joined(separator: ";"),
+      "rates \(recipe.rates)", "rows \(recipe.rowsPerStep)", "budget \(recipe.budgetSeconds) s", "seed \(means.seed)",
+    ]
+    sha256 = Self.hex(SHA256.hash(data: Data(facts.joined(separator: "\n").utf8)))
+  }
+
+  private static func statement(_ task: InverterTask) -> String {
+    let noise = task.noise
+    return "\(noise.defense) \(noise.law.rawValue) sigma \(noise.sigma.map { "\($0)" } ?? "withheld") s \(task.sigma) "
+      + "clip \(noise.clip.map { "\($0)" } ?? "none") step \(noise.step.map { "\($0)" } ?? "none") "
+      + "kept \(noise.kept.map { "\($0)" } ?? "all")"
+  }
+
+  /// Of the passages and the tokens that never occur in text.
+  private static func textHash(_ means: AttackerMeans) -> String {
+    means.memory.table("inverter/text hash") {
+      var hash = SHA256()
+      func add(_ tokens: [Int32]) { ([Int32(tokens.count)] + tokens).withUnsafeBytes { hash.update(bufferPointer: $0) } }
+      for passage in means.auxiliary { add(passage) }
+      add(means.excluded.sorted())
+      return hex(hash.finalize())
+    }
+  }
+
+  private static func hex(_ digest: SHA256.Digest) -> String {
+    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
