@@ -54,9 +54,12 @@ package enum Victim {
   private static func folder(_ party: Party, _ plan: AuditPlan, _ victim: VictimPlan, _ loaded: LoadedModel, _ store: ArtifactStore)
     -> String
   {
+    // The victim's other texts do not depend on how many documents are attacked, or how often they are sent.
+    var source = plan.dataset
+    if case .named = source.source { (source.limit, source.repeats) = (nil, 1) }
     let key: [String: SettingValue] = [
       "party": .string(party.rawValue), "checkpoint": .string(loaded.description.sha256), "victim": victim.resolved,
-      "dataset": plan.dataset.resolved, "auxiliary": .string(plan.threatModel.auxiliary ?? ""),
+      "dataset": source.resolved, "auxiliary": .string(plan.threatModel.auxiliary ?? ""),
     ]
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
