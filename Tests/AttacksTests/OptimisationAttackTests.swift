@@ -26,6 +26,8 @@ import Testing
     let scene = try Scene()
     let found = try scene.attack(name, Self.settings(name), on: try scene.view(p))
     #expect(scene.accuracy(found) >= 0.9)
+    let rough = try scene.attack(name, Self.settings(name).merging(["precision": .string("bf16")]) { $1 }, on: try scene.view(p))
+    #expect(scene.accuracy(rough) >= 0.9, "in bf16")
     #expect(found.cost.candidateForwards >= scene.documents.joined().count)
   }
 
