@@ -91,10 +91,10 @@ enum DiscretisationSettings {
       priorWeight: Float(try reader.real("prior_weight", default: 1, in: 0...10)))
   }
 
-  /// A flag of the plan; throws unless it is true or false.
-  static func flag(_ key: String, _ settings: [String: SettingValue], default value: Bool = true, of attack: String) throws -> Bool {
+  /// A flag that is on unless the plan says otherwise; throws for anything but true and false.
+  static func flag(_ key: String, _ settings: [String: SettingValue], of attack: String) throws -> Bool {
     switch settings[key] {
-    case nil: return value
+    case nil: return true
     case .bool(let value): return value
     case let other?: throw Fault(.invalidData, "\(attack): \(key) must be true or false, not \(other.label)")
     }
