@@ -5,6 +5,13 @@
 // Weights below this add nothing to an f32 sum of at most 2^20 rows that a weight of 1 or of 1/2^20 leads.
 static const float fs_negligible = 1e-13f;
 
+// Rows of the table lie anywhere in memory: ask for one while another is being multiplied.
+FS_INLINE void fs_prefetch_row(const float *row, int c) {
+  for (int n = 0; n < c; n += 16) __builtin_prefetch(row + n, 0, 1);
+}
+
+enum { fs_rows_ahead = 4 };
+
 typedef struct {
   int k, c;
   const float *z, *table, *p, *dy, *cost;
@@ -25,9 +32,19 @@ FS_CLONES static void fs_mixture_row(void *context, int row) {
   for (int i = 0; i < j->k; i++) total += p[i];
   float inverse = (float)(1 / total);
   memset(y, 0, (size_t)j->c * sizeof *y);
-  for (int i = 0; i < j->k; i++) {
-    p[i] *= inverse;
-    if (p[i] < fs_negligible) continue;
+  for (int i = 0; i < j->k; i++) p[i] *= inverse;
+  // Four rows at a time, so that y is read and written a quarter as often.
+  int i = 0;
+  for (; i + 4 <= j->k; i += 4) {
+    for (int n = i + fs_rows_ahead; n < i + 4 + fs_rows_ahead && n < j->k; n++)
+      if (p[n] >= fs_negligible) fs_prefetch_row(j->table + (long)ids[n] * j->c, j->c);
+    const float a0 = p[i], a1 = p[i + 1], a2 = p[i + 2], a3 = p[i + 3];
+    if (a0 < fs_negligible && a1 < fs_negligible && a2 < fs_negligible && a3 < fs_negligible) continue;
+    const float *restrict e0 = j->table + (long)ids[i] * j->c, *restrict e1 = j->table + (long)ids[i + 1] * j->c;
+    const float *restrict e2 = j->table + (long)ids[i + 2] * j->c, *restrict e3 = j->table + (long)ids[i + 3] * j->c;
+    for (int n = 0; n < j->c; n++) y[n] += (a0 * e0[n] + a1 * e1[n]) + (a2 * e2[n] + a3 * e3[n]);
+  }
+  for (; i < j->k; i++) {
     const float *restrict e = j->table + (long)ids[i] * j->c;
     for (int n = 0; n < j->c; n++) y[n] += p[i] * e[n];
   }
@@ -46,6 +63,7 @@ FS_CLONES static void fs_mixture_backward_row(void *context, int row) {
   float *restrict dz = j->dz + (long)row * j->k;
   double mean = 0;
   for (int i = 0; i < j->k; i++) {
+    if (i + fs_rows_ahead < j->k) fs_prefetch_row(j->table + (long)ids[i + fs_rows_ahead] * j->c, j->c);
     dz[i] = fs_dot(dy, j->table + (long)ids[i] * j->c, j->c) + (j->cost ? j->cost[(long)row * j->k + i] : 0);
     mean += (double)p[i] * dz[i];
   }

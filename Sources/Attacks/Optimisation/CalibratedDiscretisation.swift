@@ -9,13 +9,15 @@ import SplitLearning
 ///
 ///     argmax_v ln p(y_t | F_p(prefix, v)_t) + λ ln q(v | prefix)
 ///
-/// If none fits as well as the truth would, the lists grow fourfold, up to three times: a position whose vector is far off is found all the same.
+/// If none fits as well as the truth would, the lists grow fourfold, up to four times: a position whose vector is far off is found all the same.
+/// Under noise wrong tokens fit too, and vectors point less well, so that lists grow twice in any case.
 struct CalibratedDiscretisation {
   static let posteriorWidth = 16
   /// Mass left to tokens that were no candidates.
   private static let rest = 1e-3
   private static let growth = 4
-  private static let rounds = 4
+  private static let rounds = 5
+  private static let roundsUnderNoise = 3
 
   struct Document {
     var tokens: [Int32] = []
@@ -48,6 +50,7 @@ struct CalibratedDiscretisation {
     let stack = means.model.stack[0..<chunk.inputBlocks]
     let prior = priorCandidates > 0 ? LanguagePrior(means) : nil
     let likelihood = StateLikelihood(chunk)
+    let least = chunk.sigma > 0 ? Self.roundsUnderNoise : 1
     let near = EmbeddingNeighbours.of(means)
     var states = (0..<chunk.batch.sequences).map { _ in State(cache: stack.emptyCache(), prior: prior?.start()) }
     let longest = (0..<chunk.batch.sequences).map { chunk.batch.range($0).count }.max() ?? 0
@@ -58,7 +61,7 @@ struct CalibratedDiscretisation {
       let logPriors = active.map { i in states[i].prior.flatMap { prior?.logProbabilities(of: $0) } }
       var scored = active.map { _ in [Scored]() }
       for round in 0..<Self.rounds {
-        let open = active.indices.filter { k in !(scored[k].max { $0.score < $1.score }?.fits ?? false) }
+        let open = active.indices.filter { k in round < least || !(scored[k].max { $0.score < $1.score }?.fits ?? false) }
         guard !open.isEmpty else { break }
         let size = Int(pow(Double(Self.growth), Double(round)))
         let lists = near.nearest(means.model.compute.gather(vectors, rows: open.map { rows[$0] }[...]), count: neighbours * size)

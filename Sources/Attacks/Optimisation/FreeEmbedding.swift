@@ -21,7 +21,8 @@ package struct FreeEmbedding: OptimisationAttack {
       "descent in the principal axes of the embedding table with a ridge (whiten: false and ridge: 0 are the paper's), no pull to the nearest "
       + "embedding by default because it costs accuracy, residuals in units of each channel's variance on public text with a softening that "
       + "falls to the noise, nearest embeddings of the penalty renewed every 20 steps, stop at the noise floor, likelihood × prior in the discretisation, lists that grow when nothing fits",
-    cost: "one forward and one backward pass through p blocks a step; then about 20 candidate forwards and one model forward a token",
+    cost:
+      "one forward and one backward pass through p blocks a step; then about 20 candidate forwards (320 under noise) and one model forward a token",
     knowledge: .k2, channels: [.inputHiddenStates],
     settings: OptimisationSettings.settings.merging([
       "stage2": "true (default): calibrated discretisation; false: the token of the nearest embedding",
@@ -90,10 +91,10 @@ enum DiscretisationSettings {
       priorWeight: Float(try reader.real("prior_weight", default: 1, in: 0...10)))
   }
 
-  /// A flag of the plan; throws unless it is true or false.
-  static func flag(_ key: String, _ settings: [String: SettingValue], default value: Bool = true, of attack: String) throws -> Bool {
+  /// A flag that is on unless the plan says otherwise; throws for anything but true and false.
+  static func flag(_ key: String, _ settings: [String: SettingValue], of attack: String) throws -> Bool {
     switch settings[key] {
-    case nil: return value
+    case nil: return true
     case .bool(let value): return value
     case let other?: throw Fault(.invalidData, "\(attack): \(key) must be true or false, not \(other.label)")
     }

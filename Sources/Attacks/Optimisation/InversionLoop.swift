@@ -24,6 +24,8 @@ extension EmbeddingParametrisation {
 /// after `iterations`, at `deadline`, or at the noise floor: when the residual is as small as the truth's would be, going on fits noise.
 package struct InversionLoop: Sendable {
   package let blocks: TrainableStack
+  /// The same blocks in bf16, used for the first `coarseShare` of the steps; nil for f32 throughout.
+  package var coarse: TrainableStack?
   package let loss: CutLoss
   package let batch: PackedBatch
   package var iterations: Int
@@ -31,15 +33,19 @@ package struct InversionLoop: Sendable {
   package var weightDecay: Float = 0
   package var deadline: Date?
 
+  /// A product in bf16 is off by half a percent of its size, which matters only once the softening has come down to that.
+  static let coarseShare = 0.75
   /// γ of the last iteration.
   static let hardest: Float = 1e-3
 
   package init(_ stack: BlockStack, _ loss: CutLoss, _ batch: PackedBatch, iterations: Int, rate: Float) {
     precondition(batch.rows == loss.observed.rows, "\(batch.rows) rows for \(loss.observed.rows) observed ones")
     // No adapters: nothing of the blocks is trained, so the backward pass computes no gradient of a weight.
-    blocks = TrainableStack(stack, AdapterSettings(targets: []), seed: 0)
+    blocks = Self.frozen(stack)
     (self.loss, self.batch, self.iterations, self.rate) = (loss, batch, iterations, rate)
   }
+
+  package static func frozen(_ stack: BlockStack) -> TrainableStack { TrainableStack(stack, AdapterSettings(targets: []), seed: 0) }
 
   /// How a run ended.
   package struct Outcome: Sendable {
@@ -53,6 +59,12 @@ package struct InversionLoop: Sendable {
 
   /// L + penalty, and the gradient with respect to the values of `x`, at softening γ.
   package func evaluate<P: EmbeddingParametrisation>(_ x: inout P, softening: Float) -> (
+    nats: Double, excess: Double, gradient: [Float]
+  ) {
+    evaluate(&x, softening: softening, blocks)
+  }
+
+  private func evaluate<P: EmbeddingParametrisation>(_ x: inout P, softening: Float, _ blocks: TrainableStack) -> (
     nats: Double, excess: Double, gradient: [Float]
   ) {
     let compute = blocks.stack.compute
@@ -72,7 +84,8 @@ package struct InversionLoop: Sendable {
     guard batch.rows > 0 else { return outcome }
     for step in 0..<iterations {
       let done = Double(step) / Double(iterations)
-      let (nats, excess, gradient) = evaluate(&x, softening: Float(pow(Double(Self.hardest), done)))
+      let (nats, excess, gradient) = evaluate(
+        &x, softening: Float(pow(Double(Self.hardest), done)), done < Self.coarseShare ? coarse ?? blocks : blocks)
       (outcome.nats, outcome.excess) = (nats, excess)
       guard nats.isFinite else {
         throw Fault(.failure, "the loss is no longer finite after \(step) iterations at rate \(rate)", hint: "give a smaller learning_rate")

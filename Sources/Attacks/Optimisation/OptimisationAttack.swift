@@ -13,17 +13,24 @@ package struct OptimisationSettings: Sendable {
   package var budgetSeconds: Double?
   /// Nil: chosen on public text.
   package var rate: Float?
+  package var precision: Precision
+
+  /// What the first three quarters of the steps are computed in; the rest is f32.
+  package enum Precision: String, CaseIterable, Sendable { case f32, bf16 }
 
   static let rules: [String: SettingRule] = [
     "iterations": .integer(1...100_000), "budget_seconds": .number(0.001...1e6), "learning_rate": .number(1e-6...100),
+    "precision": .choice(Precision.allCases.map(\.rawValue)),
   ]
   static let settings = [
     "iterations": "most steps of Adam", "budget_seconds": "stop the steps after so long, default never",
     "learning_rate": "of the first step, a tenth at the end; default: chosen by token accuracy on 4 public passages",
+    "precision": "f32 (default), or bf16: the first three quarters of the steps in bf16 where the CPU has it",
   ]
 
   init(_ reader: SettingReader, _ given: [String: SettingValue], iterations: Int) throws {
     self.iterations = try reader.integer("iterations", default: iterations, in: 1...100_000)
+    precision = try reader.choice("precision", default: .f32)
     budgetSeconds = given["budget_seconds"] == nil ? nil : try reader.real("budget_seconds", default: 1, in: 0.001...1e6)
     rate = given["learning_rate"] == nil ? nil : Float(try reader.real("learning_rate", default: 1, in: 1e-6...100))
   }
@@ -88,6 +95,10 @@ extension OptimisationAttack {
       let loss = CutLoss(chunk.observed, chunk.noise, sigma: chunk.sigma, variance: variance)
       var loop = InversionLoop(
         means.model.stack[0..<chunk.inputBlocks], loss, chunk.batch, iterations: optimisation.iterations, rate: rate)
+      if optimisation.precision == .bf16, Compute.hasBF16Products, chunk.inputBlocks > 0 {
+        let narrowed = means.memory.table("blocks in bf16/\(chunk.inputBlocks)") { means.model.stack[0..<chunk.inputBlocks].narrowed() }
+        loop.coarse = InversionLoop.frozen(narrowed)
+      }
       (loop.weightDecay, loop.deadline) = (weightDecay, deadline)
       var x = start(chunk, means)
       let outcome = try loop.run(&x) { done in
@@ -132,7 +143,8 @@ extension OptimisationAttack {
     let middle = Self.rates[Self.rates.count / 2]
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let sigma = ChannelVariance.sigma(view, observation, means)
-    let key = "rate/\(Self.description.name)/\(view.partition.input)/\(observation.noise)/\(sigma)/\(optimisation.iterations)/\(tuningKey)"
+    let key =
+      "rate/\(Self.description.name)/\(view.partition.input)/\(observation.noise)/\(sigma)/\(optimisation.iterations)/\(optimisation.precision)/\(tuningKey)"
     var cost = 0
     let rate = try means.memory.table(key) {
       let rehearsal = means.rehearsal(

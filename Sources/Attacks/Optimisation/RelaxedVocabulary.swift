@@ -6,7 +6,7 @@ import Llama
 import SplitLearning
 
 /// A5: gradient descent on relaxed tokens. X_t = softmax(Z_t/τ) E over a list of candidates; Z moves until the client's blocks turn X into what
-/// was observed; the token is argmax Z.
+/// was observed; the token is argmax Z, or what matching makes of X.
 ///
 ///     min_Z Σ_t ½ (F_p(X)_t − y_t)² / (σ_t² + γ s_t v) − λ Σ_t Σ_k softmax(Z_t/τ)_k ln q_k
 ///
@@ -23,8 +23,11 @@ package struct RelaxedVocabulary: OptimisationAttack {
     paper: "EIA, Song & Raghunathan 2020; WhiteBoxInversion of VFLAIR-LLM",
     deviations:
       "candidate lists from anchors in place of the whole vocabulary, a start from their likelihood, residuals in units of each channel's "
-      + "variance on public text with a softening that falls to the noise, temperature annealed, prior term, stop at the noise floor",
-    cost: "one forward and one backward pass through p blocks a step; anchors once per cut; two model forwards for the prior",
+      + "variance on public text with a softening that falls to the noise, temperature annealed, "
+      + "prior term, stop at the noise floor, repair by the discretisation of free-embedding",
+    cost:
+      "one forward and one backward pass through p blocks a step; anchors once per cut; two model forwards for the prior; "
+      + "with repair about 20 candidate forwards (320 under noise) and one model forward a token",
     knowledge: .k2, channels: [.inputHiddenStates],
     settings: OptimisationSettings.settings.merging([
       "candidates": "K, tokens listed per position, default 256; 0 lists the whole vocabulary",
@@ -32,7 +35,7 @@ package struct RelaxedVocabulary: OptimisationAttack {
       "temperature_start": "τ at first, default 0.5", "temperature_end": "τ at last, default 0.05",
       "prior": "language-model (default): unigram, then the model's given the decode at half and at three quarters; unigram; none",
       "prior_weight": "λ, default 1",
-      "repair": "false (default): argmax Z; true: left-to-right matching as in free-embedding, needed where K exceeds the channels",
+      "repair": "true (default): left-to-right matching as in free-embedding; false: argmax Z, as published",
       "neighbours": "tokens near X tried per position by the repair, default 10",
       "prior_candidates": "tokens from the language model tried by the repair, default 10",
     ]) { $1 })
@@ -66,7 +69,7 @@ package struct RelaxedVocabulary: OptimisationAttack {
     prior = try reader.choice("prior", default: .languageModel)
     priorWeight = Float(try reader.real("prior_weight", default: 1, in: 0...10))
     repair =
-      try DiscretisationSettings.flag("repair", settings, default: false, of: Self.description.name)
+      try DiscretisationSettings.flag("repair", settings, of: Self.description.name)
       ? DiscretisationSettings.read(reader) : nil
   }
 

@@ -16,7 +16,7 @@ package struct SubspaceInversion: OptimisationAttack {
       "the table is centred first, rates of hundredths and hundreds of steps in place of 1e-4 and 50,000, residuals in units of each channel's variance on public text with a "
       + "softening that falls to the noise, a ridge on c, stop at the noise floor; repair by the discretisation of free-embedding",
     cost:
-      "one forward and one backward pass through p blocks a step; with repair about 20 candidate forwards and one model forward a token",
+      "one forward and one backward pass through p blocks a step; with repair about 20 candidate forwards (320 under noise) and one model forward a token",
     knowledge: .k2, channels: [.inputHiddenStates],
     settings: OptimisationSettings.settings.merging([
       "rank": "singular vectors kept, default 0: all",

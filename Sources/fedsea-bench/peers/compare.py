@@ -30,8 +30,10 @@ PAIRS = [
   ("LoRA step 4x128 r8 qkvo", "fedsea-audit bf16", "pytorch bf16", None, 2.2),
   ("load and first token", "fedsea-audit stored", "llama.cpp", None, None),
   ("vocabulary matching p=1, 49152 candidates", "fedsea-audit", "pytorch f32", None, None),
-  ("relaxed vocabulary p=1, 256 candidates", "fedsea-audit", "pytorch f32", None, 3.0),
-  ("free embedding p=1", "fedsea-audit", "pytorch f32", None, 3.0),
+  ("relaxed vocabulary p=1, 256 candidates", "fedsea-audit f32", "pytorch f32", None, 3.0),
+  ("free embedding p=1", "fedsea-audit f32", "pytorch f32", None, 3.0),
+  ("relaxed vocabulary p=1, 256 candidates", "fedsea-audit bf16", "pytorch f32", None, None),
+  ("free embedding p=1", "fedsea-audit bf16", "pytorch f32", None, None),
 ]
 
 print(f"\n{'measure':<44}{'ours':>24}{'peer':>24}{'ratio':>8}  {'per round':<16}{'wanted':>7}")
