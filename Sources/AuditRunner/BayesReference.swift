@@ -1,25 +1,25 @@
 import Attacks
-import Audit
+package import Audit
 import Kernels
 import LeakageMetrics
 import Llama
-import PrivateText
+package import PrivateText
 import SplitLearning
 
 /// The reference that no attack of one position can beat on average: the posterior mode under the true law of the noise, with the true prefix (an
 /// oracle), every token of the vocabulary a candidate, and the language model as prior. It needs the truth, so it is computed here and not by an
 /// attack; the record says how far the best attack stays behind it on the same positions.
-enum BayesReference {
-  struct Position: Sendable {
-    var document: Int
-    var position: Int
-    var isHit: Bool
+package enum BayesReference {
+  package struct Position: Sendable {
+    package var document: Int
+    package var position: Int
+    package var isHit: Bool
   }
 
   /// - Parameters:
   ///   - count: positions, spread evenly over the documents.
   ///   - means: with the victim's exact weights.
-  static func decisions(
+  package static func decisions(
     _ documents: [PrivateDocument], _ view: AdversaryView, count: Int, _ means: AttackerMeans, progress: (Double) throws -> Void
   ) rethrows -> [Position] {
     guard let observation = view.observations[.inputHiddenStates], [.none, .gaussian].contains(observation.noise.law) else { return [] }

@@ -22,7 +22,8 @@ package struct HTMLReport {
       ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
       ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),
-      ("reproduce", "How to reproduce", reproduce), ("attacks", "Every attack", everyAttack), ("cells", "All cells", cells),
+      ("reproduce", "How to reproduce", reproduce), ("attacks", "Every attack", everyAttack),
+      ("references", "Beside the Bayes reference", references), ("cells", "All cells", cells),
       ("text-metrics", "Further metrics of the best attack", furtherMetrics), ("settings", "Full settings", settings),
     ].filter { !$0.2.source.isEmpty }
     let links = sections.map { "<a href=\"#\($0.id)\">\($0.title)</a> " as Markup }

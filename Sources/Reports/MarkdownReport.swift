@@ -18,7 +18,7 @@ package enum MarkdownReport {
     for failure in (record.failures ?? []).prefix(20) {
       out += "> No result: \(escaped(failure.attack)) in \(escaped(failure.cell)): \(escaped(truncated(failure.message, to: 400).text))\n\n"
     }
-    out += table(findings, UtilityScores(record, findings)) + everyAttack(findings) + controls(record)
+    out += table(findings, UtilityScores(record, findings)) + everyAttack(findings) + references(record) + controls(record)
     out += "## How to reproduce\n\n"
     let facts: [(String, String)] = [
       ("Run", record.runID), ("Created", record.created), ("Commit", record.commit),
@@ -80,6 +80,22 @@ package enum MarkdownReport {
       out += "\n"
     }
     return out
+  }
+
+  private static func references(_ record: AuditRecord) -> String {
+    guard let references = record.references, !references.isEmpty else { return "" }
+    var out =
+      "## Beside the Bayes reference\n\n| cell | attack | positions | reference | attack | behind, points |\n| --- | --- | --: | --: | --: | --: |\n"
+    for reference in references {
+      for attack in reference.attacks {
+        let cells = [
+          reference.cell, attack.attack, String(reference.positions), NumberText.percent(reference.accuracy),
+          NumberText.percent(attack.accuracy), HTMLReport.shortfall(attack),
+        ]
+        out += "| " + cells.map(escaped).joined(separator: " | ") + " |\n"
+      }
+    }
+    return out + "\n"
   }
 
   private static func controls(_ record: AuditRecord) -> String {

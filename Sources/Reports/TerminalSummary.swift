@@ -50,6 +50,13 @@ package enum TerminalSummary {
       let shuffled = controls.shuffled.map(\.accuracy).max().map { "shuffled labels at chance (\(NumberText.percent($0)))" }
       out += wrapped("controls: " + [leaks, shuffled].compactMap { $0 }.joined(separator: ", "), width)
     }
+    for reference in record.references ?? [] {
+      for attack in reference.attacks {
+        out += wrapped(
+          "Bayes reference, \(reference.cell): \(NumberText.percent(reference.accuracy)) of \(reference.positions) positions; \(attack.attack) "
+            + "\(HTMLReport.shortfall(attack)) points behind", width)
+      }
+    }
     for failure in (record.failures ?? []).prefix(20) {
       out += wrapped("FAILED: \(failure.attack) in \(failure.cell): \(truncated(failure.message, to: 300).text)", width)
     }

@@ -58,6 +58,29 @@ import Testing
     #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
   }
 
+  /// Sent twice, scored once: the view and its truth hold every send, the record counts documents. The reference stands beside single sends only.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func repeatedSendsAreScoredOnce() throws {
+    let scratch = try Scratch()
+    let repeated = try plan("", attacks: "[unigram, averaging]").overriding(["dataset.repeats=2", "dataset.limit=3"])
+    let record = try AuditRunner(repeated, store: Self.store, compute: Compute(threads: 2)) { _ in }
+      .run(in: URL(filePath: scratch.path), runID: "repeated")
+    let averaged = try #require(record.results.first { $0.attack == "averaging" && $0.metric == "token_accuracy" })
+    #expect(averaged.n == 3 && averaged.mean > 0.99 && record.dataset.documents == 3)
+    #expect(try TruthFile.read(scratch.file("truth.h5")).documents.count == 6)
+    #expect(record.valid == true && record.references == nil)
+  }
+
+  /// The reference is in the record where the plan asks for it, and the attack that ran is beside it.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func theReferenceIsRecorded() throws {
+    let scratch = try Scratch()
+    let record = try AuditRunner(
+      try plan("reference: 4", attacks: "[unigram, sequential-matching]"), store: Self.store, compute: Compute(threads: 2)
+    ) { _ in }.run(in: URL(filePath: scratch.path), runID: "reference")
+    let reference = try #require(record.references?.first)
+    #expect(record.references?.count == 1 && reference.positions >= 4 && reference.accuracy == 1)
+    #expect(reference.attacks.map(\.attack) == ["sequential-matching"] && reference.attacks[0].shortfall == 0)
+  }
+
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func dumpsThatDoNotFitAreRefused() throws {
     let plan = try plan(attacks: "[nearest-embedding]")
     let loaded = try LoadedModel(plan.model.checkpoint, in: Self.store, compute: Compute(threads: 2))

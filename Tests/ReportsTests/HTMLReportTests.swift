@@ -306,3 +306,22 @@ final class PageParser: NSObject, XMLParserDelegate {
     #expect(MarkdownReport.render(record).contains("\\[+50.0, +75.0\\]"))
   }
 }
+
+@Suite struct ReferenceReportTests {
+  /// All three forms of a report say how far attacks stay behind, and nothing where the plan did not ask.
+  @Test func referencesAreShown() {
+    var record = SyntheticRecord.record()
+    for text in [HTMLReport(record: record).render(), MarkdownReport.render(record), TerminalSummary.render(record)] {
+      #expect(!text.contains("Bayes reference"))
+    }
+    record.references = [
+      ReferenceResult(
+        cell: "p1-<q9>", settings: [:], positions: 60, accuracy: 0.95, ci95: [0.9, 1],
+        attacks: [.init(attack: "sequential-matching", accuracy: 0.9333, shortfall: 0.0167, ci95: [-0.0167, 0.05])], seconds: 1)
+    ]
+    for text in [HTMLReport(record: record).render(), MarkdownReport.render(record), TerminalSummary.render(record)] {
+      #expect(text.contains("Bayes reference") && text.contains("1.7"))
+    }
+    #expect(!HTMLReport(record: record).render().contains("<q9>"))
+  }
+}
