@@ -24,6 +24,14 @@ struct CandidateLikelihood: Sendable {
     var weight: Float
     /// A true candidate's distance is below it but for about one row in 10⁸.
     var limit: Float
+    /// The same after `patience` candidates, for residuals with heavy tails.
+    var patientLimit: Float
+
+    init(weight: Float, limit: Float, patientLimit: Float? = nil) {
+      (self.weight, self.limit, self.patientLimit) = (weight, limit, patientLimit ?? limit)
+    }
+
+    static let patience = 2048
   }
 
   /// Statistics of the observed rows, computed once: [N, C].
@@ -71,9 +79,9 @@ struct CandidateLikelihood: Sendable {
       return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()))
     }
     guard profiles else { return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot())) }
-    // Residuals of foreign weights have heavier tails than noise: up to eight times the usual square.
+    // Residuals of foreign weights have heavier tails than noise: three times the usual square, eight times after many candidates.
     variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
-    return Scale(weight: 1 / (2 * variance), limit: 8 * variance * width)
+    return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width, patientLimit: 8 * variance * width)
   }
 
   /// Deviation of the observation around the state, for proposals by anchors: of a bin it is Δ/√12.

@@ -77,14 +77,15 @@ package struct SequentialMatching: Attack {
     let isForeign = mismatch != .none && (mismatch != .auto || means.knowledge < .k2)
     let sigma = try sigma(observation, view, means)
     var likelihood = CandidateLikelihood(noise: observation.noise, sigma: Float(sigma), profiles: isForeign)
-    // Self-training takes two passes; progress counts them.
-    let passes = isForeign && mismatch != .profile ? 2.0 : 1.0
+    // Self-training takes two passes and a fit between them; progress counts all three alike.
+    let passes = isForeign && mismatch != .profile ? 3.0 : 1.0
     var (found, forwards) = try decode(view, observation.values, likelihood, stack, means) { try progress($0 / passes) }
     if isForeign, mismatch != .profile,
-      let victim = try VictimModel(view, observation, found, sigma: sigma, stack: stack, method: mismatch, means)
+      let victim = try VictimModel(
+        view, observation, found, sigma: sigma, stack: stack, method: mismatch, means, progress: { try progress((1 + $0) / passes) })
     {
       likelihood.correction = victim.correction
-      let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress(0.5 + $0 / passes) }
+      let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress((2 + $0) / passes) }
       (found, forwards) = (second, forwards + more)
     }
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)

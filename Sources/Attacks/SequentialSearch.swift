@@ -43,7 +43,9 @@ struct SequentialSearch {
 
   /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass.
   func isSettled(share: Double) -> Bool {
-    guard evaluated.count >= least, let top = evaluated.max(by: { score($0) < score($1) }), top.distance <= scale.limit else {
+    guard evaluated.count >= least, let top = evaluated.max(by: { score($0) < score($1) }),
+      top.distance <= (evaluated.count < CandidateLikelihood.Scale.patience ? scale.limit : scale.patientLimit)
+    else {
       return false
     }
     return restMass < share

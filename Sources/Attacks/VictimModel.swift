@@ -24,10 +24,11 @@ struct VictimModel: Sendable {
   private static let sure = Float(-0.1)
   private static let rowsPerStep = 512
 
+  /// - Parameter progress: called with the share of the fit that is done, 0...1; may throw to stop.
   /// - Returns: nil when nothing learned lowers the residual, or the residual is no larger than the noise explains.
   init?(
     _ view: AdversaryView, _ observation: Observation, _ found: Reconstruction, sigma: Double, stack: BlockStack,
-    method: SequentialMatching.Mismatch, _ means: AttackerMeans
+    method: SequentialMatching.Mismatch, _ means: AttackerMeans, progress: (Double) throws -> Void
   ) throws {
     let compute = means.model.compute
     let documents = found.tokens.indices.filter { found.tokens[$0].count > 1 }
@@ -56,9 +57,10 @@ struct VictimModel: Sendable {
       }
       return Matrix(rows: values.count / observed.columns, columns: observed.columns, values: values)
     }
-    let target = compute.gather(observed, rows: rows(held)[...])
+    let heldRows = rows(held)
+    let target = compute.gather(observed, rows: heldRows[...])
     let power = target.values.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(max(1, target.values.count))
-    let believed = rows(held).indices.filter { isSure[rows(held)[$0]] }
+    let believed = heldRows.indices.filter { isSure[heldRows[$0]] }
     guard !believed.isEmpty else { return nil }
     func residual(_ stack: BlockStack) -> Double {
       let mine = own(stack, held)
@@ -70,7 +72,7 @@ struct VictimModel: Sendable {
 
     var learned = stack
     if method != .affine {
-      let candidate = Self.recovered(stack, trained, texts, isSure, view, observed, means)
+      let candidate = try Self.recovered(stack, trained, texts, isSure, view, observed, means, progress)
       if residual(candidate) < before { learned = candidate }
     }
     let everything = trained + held
@@ -86,8 +88,8 @@ struct VictimModel: Sendable {
   /// Adapters on every matrix of every block, fitted by AdamW on the documents `set`.
   private static func recovered(
     _ stack: BlockStack, _ set: [Int], _ texts: [[Int32]], _ isSure: [Bool], _ view: AdversaryView, _ observed: Matrix,
-    _ means: AttackerMeans
-  ) -> BlockStack {
+    _ means: AttackerMeans, _ progress: (Double) throws -> Void
+  ) throws -> BlockStack {
     let compute = means.model.compute
     var trainable = TrainableStack(
       stack, AdapterSettings(targets: AdapterTarget.allCases, rank: rank, alpha: Float(rank)), seed: means.seed)
@@ -122,6 +124,7 @@ struct VictimModel: Sendable {
         _ = trainable.backward(gradient, tape, gradients: &gradients)
         _ = optimizer.update(&trainable.adapters, gradients: gradients, rate: schedule.rate(step))
         step += 1
+        try progress(Double(step) / Double(steps))
       }
     }
     return trainable.adapted

@@ -102,7 +102,7 @@ struct ListCommand: ParsableCommand {
       "cost": d.cost,
     ]
     for (key, value) in d.settings { details["setting \(key)"] = value }
-    if d.isBaseline { details["control"] = "looks at no hidden state" }
+    if d.isBaseline { details["control"] = "a control: it must not read private text" }
     return Item(name: d.name, summary: d.summary, details: details)
   }
 }
