@@ -21,9 +21,12 @@ test: setup fetch $(PYTHON)
 	$(SWIFT) build $(FLAGS) --build-tests
 	FEDSEA_PYTHON=$(abspath $(PYTHON)) OMP_WAIT_POLICY=passive $(SWIFT) test $(FLAGS) --skip-build --no-parallel
 
+# Packages beside a wrapper, not a virtual environment: Debian's python3 has no venv of its own.
 $(PYTHON):
-	python3 -m venv .build/test-python
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check numpy h5py pandas
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .build/test-python/site numpy h5py pandas
+	mkdir -p $(dir $@)
+	printf '#!/bin/sh\nPYTHONPATH="%s" exec python3 "$$@"\n' "$(abspath .build/test-python/site)" >$@
+	chmod +x $@
 
 bench: build fetch
 	$(SWIFT) build $(FLAGS) --product fedsea-bench
