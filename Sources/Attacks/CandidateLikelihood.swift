@@ -52,7 +52,7 @@ struct CandidateLikelihood: Sendable {
   /// One distance a row of `states` [B, C], to rows `rows` of the target.
   func distances(_ states: Matrix, _ target: Target, rows: [Int32], isFirst: Bool, _ compute: Compute) -> [Float] {
     var states = states
-    if noise.clip != nil { states = clipping.deterministic(states, compute) }
+    if noise.clip != nil { states = noise.clipping.deterministic(states, compute) }
     if let correction, !isFirst, let corrected = target.corrected {
       return compute.squaredDistances(correction.applied(states, compute), to: corrected, target: rows)
     }
@@ -91,9 +91,4 @@ struct CandidateLikelihood: Sendable {
 
   /// Whether the distance is Euclidean and uncorrected, which the exhaustive search with bf16 products relies on.
   var isPlainGaussian: Bool { (noise.law == .none || noise.law == .gaussian) && correction == nil && !profiles }
-
-  /// Clipping alone: rounding and dropping are in the distance.
-  private var clipping: NoiseStatement {
-    NoiseStatement(defense: noise.defense, law: noise.law == .laplace ? .laplace : .none, sigma: 0, clip: noise.clip)
-  }
 }

@@ -13,11 +13,7 @@ enum NoiseEstimate {
     let rows = view.offsets.dropLast().indices.prefix(64).filter { !view.range(of: $0).isEmpty }.map { view.offsets[$0] }
     guard !rows.isEmpty else { return nil }
     let compute = means.model.compute
-    var codebook = AnchorTable.at(view.partition.input, means).first
-    if noise.clip != nil {
-      codebook = NoiseStatement(defense: "", law: noise.law == .laplace ? .laplace : .none, sigma: 0, clip: noise.clip)
-        .deterministic(codebook, compute)
-    }
+    let codebook = noise.clipping.deterministic(AnchorTable.at(view.partition.input, means).first, compute)
     let nearest = rows.map { row -> Double in
       let y = observed.slice(row..<row + 1)
       let target = [Int32](repeating: 0, count: codebook.rows)

@@ -37,7 +37,11 @@ extension AttackerMeans {
 
   /// Clean states [N, C] of passages after the first `inputBlocks` blocks of the attacker's copy of the model, packed.
   package func states(of passages: [[Int32]], inputBlocks: Int) -> Matrix {
-    let stack = model.stack[0..<inputBlocks]
+    states(of: passages, through: model.stack[0..<inputBlocks])
+  }
+
+  /// States [N, C] of passages after the blocks of `stack`, which follow the embedding, packed.
+  func states(of passages: [[Int32]], through stack: BlockStack) -> Matrix {
     var values: [Float] = []
     for start in stride(from: 0, to: passages.count, by: 16) {
       let group = passages[start..<min(start + 16, passages.count)]

@@ -42,20 +42,9 @@ struct VictimModel: Sendable {
     let observed = observation.values
     /// The attacker's states of the believed text, first positions left out, [N, C].
     func own(_ stack: BlockStack, _ set: [Int]) -> Matrix {
-      var values: [Float] = []
-      for start in stride(from: 0, to: set.count, by: 16) {
-        let group = set[start..<min(start + 16, set.count)]
-        var caches = group.map { _ in stack.emptyCache() }
-        let states = stack.forward(
-          means.model.embedding.gather(group.flatMap { texts[$0] }), PackedBatch(lengths: group.map { texts[$0].count }), caches: &caches)
-        var row = 0
-        for document in group {
-          let n = texts[document].count
-          values += states.values[(row + 1) * states.columns..<(row + n) * states.columns]
-          row += n
-        }
-      }
-      return Matrix(rows: values.count / observed.columns, columns: observed.columns, values: values)
+      let states = means.states(of: set.map { texts[$0] }, through: stack)
+      let firsts = Set(set.reduce(into: [0]) { $0.append($0.last! + texts[$1].count) })
+      return compute.gather(states, rows: (0..<states.rows).filter { !firsts.contains($0) }[...])
     }
     let heldRows = rows(held)
     let target = compute.gather(observed, rows: heldRows[...])

@@ -36,6 +36,9 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
 }
 
 extension NoiseStatement {
+  /// The clipping of this law alone, without noise, rounding or dropping.
+  package var clipping: NoiseStatement { NoiseStatement(defense: defense, law: law == .laplace ? .laplace : .none, sigma: 0, clip: clip) }
+
   /// The part of the law that draws nothing: clipping, rounding, dropping. What a candidate's state is compared after. `states` [B, C].
   package func deterministic(_ states: Matrix, _ compute: Compute) -> Matrix {
     var out = states

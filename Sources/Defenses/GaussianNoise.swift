@@ -1,5 +1,4 @@
 package import Audit
-import Kernels
 package import Privacy
 import SplitLearning
 
@@ -48,29 +47,9 @@ package struct GaussianNoise: Defense {
     units[SettingKey.delta] = noise.delta.map { .number($0) }
     units[SettingKey.clip] = clip.map { .number($0) }
     let active = noise.sigma > 0 || clip != nil
-    return PreparedDefense(
-      protector: Protector(sigma: noise.sigma, clip: clip, random: CounterRandom(seed: seed, stream: "noise/input-cut")),
-      statement: active
-        ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? .gaussian : .none, sigma: noise.sigma, clip: clip)
-        : .none,
-      units: units)
-  }
-
-  /// Draws are a function of seed, sequence, position and channel: whether a token is sent in a prefill or alone changes nothing.
-  private struct Protector: StateProtector {
-    let sigma: Double
-    let clip: Double?
-    let random: CounterRandom
-
-    func protect(_ states: Matrix, sequences: [UInt64], positions: [Int]) -> Matrix {
-      var out = states
-      if let clip { Compute(threads: 1).clipRows(&out, bound: Float(clip)) }
-      guard sigma > 0 else { return out }
-      for r in 0..<out.rows {
-        let draws = random.normals(item: sequences[r] << 32 | UInt64(positions[r]), count: out.columns)
-        for (c, draw) in draws.enumerated() { out.values[r * out.columns + c] += Float(sigma * draw) }
-      }
-      return out
-    }
+    let statement =
+      active
+      ? NoiseStatement(defense: Self.description.name, law: noise.sigma > 0 ? .gaussian : .none, sigma: noise.sigma, clip: clip) : .none
+    return PreparedDefense(protector: LawProtector(statement, seed: seed), statement: statement, units: units)
   }
 }
