@@ -8,9 +8,20 @@ package struct AdversaryView: Sendable, Equatable {
   /// Row ranges of the documents: document `i` is rows `offsets[i]..<offsets[i + 1]`; `documents + 1` values, first 0, non-decreasing.
   package var offsets: [Int]
   package var observations: [Channel: Observation]
+  /// Documents that were one message of training: message `i` is documents `messages[i]..<messages[i + 1]`. One document a message where nothing
+  /// else is known.
+  package var messages: [Int]
+  /// Positions that each document sent at once; the rest came one by one, as the model wrote them (O2, O6). Whole documents where nothing else is
+  /// known.
+  package var promptLengths: [Int]
 
-  package init(identity: ViewIdentity, partition: PartitionPoints, offsets: [Int], observations: [Channel: Observation]) {
+  package init(
+    identity: ViewIdentity, partition: PartitionPoints, offsets: [Int], observations: [Channel: Observation], messages: [Int]? = nil,
+    promptLengths: [Int]? = nil
+  ) {
     (self.identity, self.partition, self.offsets, self.observations) = (identity, partition, offsets, observations)
+    self.messages = messages ?? Array(0...max(0, offsets.count - 1))
+    self.promptLengths = promptLengths ?? zip(offsets, offsets.dropFirst()).map { $1 - $0 }
   }
 
   package var documents: Int { max(0, offsets.count - 1) }
@@ -43,8 +54,28 @@ package struct Observation: Sendable, Equatable {
   /// Unit of a value, for example `activation`.
   package var unit: String
   package var noise: NoiseStatement
+  /// Indices, in the whole model, of the blocks whose tensors stand side by side in a row; empty for the states at a cut.
+  package var blocks: [Int]
+  /// Attention heads of each block that were recorded; empty where all were, or where there are none.
+  package var heads: [Int]
 
-  package init(values: Matrix, dimensions: [String] = ["token", "channel"], unit: String = "activation", noise: NoiseStatement = .none) {
+  package init(
+    values: Matrix, dimensions: [String] = ["token", "channel"], unit: String = "activation", noise: NoiseStatement = .none,
+    blocks: [Int] = [], heads: [Int] = []
+  ) {
     (self.values, self.dimensions, self.unit, self.noise) = (values, dimensions, unit, noise)
+    (self.blocks, self.heads) = (blocks, heads)
+  }
+
+  /// The columns of block `block`, [rows, columns / blocks], or nil if it was not recorded.
+  package func part(of block: Int) -> Matrix? {
+    guard let place = blocks.firstIndex(of: block), values.columns.isMultiple(of: blocks.count) else { return nil }
+    let width = values.columns / blocks.count
+    var out = Matrix(rows: values.rows, columns: width)
+    for r in 0..<values.rows {
+      let from = r * values.columns + place * width
+      out.values.replaceSubrange(r * width..<(r + 1) * width, with: values.values[from..<from + width])
+    }
+    return out
   }
 }

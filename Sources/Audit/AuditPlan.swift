@@ -21,6 +21,10 @@ package struct AuditPlan: Sendable {
   package var reference: Int
   /// The victim's fine-tuning, or nil when it runs the public checkpoint.
   package var victim: VictimPlan?
+  /// What of the server's tensors and of training is recorded; nil for what is the default.
+  package var capture: CapturePlan?
+  /// Clipping and noise on ∂L/∂h_B, or nil.
+  package var gradientDefense: GradientDefensePlan?
   /// A union of grids; empty without a sweep.
   package var sweep: [SweepGrid]
 
@@ -59,6 +63,8 @@ package struct DatasetPlan: Sendable, Hashable {
   package var maxTokens: Int
   /// How often the client sends each document, each time with fresh noise (epochs of training, retries), in an order of its own.
   package var repeats = 1
+  /// Tokens that the split model writes in answer to each document, one state each way a token; they become part of what is attacked.
+  package var responses = 0
 }
 
 /// A defense by name, its noise in one unit, and its other settings.

@@ -5,12 +5,13 @@ import SplitLearning
 enum PlanKeys {
   static let plan = [
     "plan", "version", "description", "paper", "model", "threat_model", "dataset", "defense", "attack", "attacks", "metrics", "seeds",
-    "sweep", "victim", "reference",
+    "sweep", "victim", "reference", "capture", "gradient_defense",
   ]
   static let model = ["checkpoint", "partition"]
   static let partition = ["input", "output"]
   static let threatModel = ["role", "knowledge", "channels", "auxiliary", "noise"]
-  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens", "repeats"]
+  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens", "repeats", "responses"]
+  static let capture = ["blocks", "heads", "batch", "client_blocks"]
   static let noise = ["mean_abs", "sigma", "relative", "epsilon", "delta", "clip"]
   /// Keys of which a defense takes one.
   static let noiseUnits = ["mean_abs", "sigma", "relative", "epsilon"]
@@ -39,6 +40,8 @@ extension AuditPlan {
     seeds = try AuditPlan.seeds(root.optional("seeds"))
     reference = try root.optional("reference")?.integer(in: 0...1_000_000) ?? 0
     victim = try root.optional("victim").map { try VictimPlan($0) }
+    capture = try root.optional("capture").map { try CapturePlan($0) }
+    gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
     if !cell { _ = try cells() }
   }
 
@@ -70,6 +73,11 @@ extension AuditPlan {
       let names = Channel.allCases.map(\.rawValue)
       model.channels = try channels.list("channels").compactMap { try Channel(rawValue: $0.name("channel", among: names)) }
       guard Set(model.channels).count == model.channels.count else { throw channels.fault("\"\(channels.path)\" names a channel twice") }
+    }
+    if let hidden = model.channels.first(where: { !model.role.observable.contains($0) }) {
+      throw (map.optional("channels") ?? value).fault(
+        "a \(model.role.rawValue) does not come to see \(hidden.rawValue)",
+        hint: "it sees \(model.role.observable.map(\.rawValue).joined(separator: ", "))")
     }
     if let auxiliary = map.optional("auxiliary") {
       let name = try auxiliary.name("data set", among: known.datasets.keys)
@@ -138,6 +146,8 @@ extension DatasetPlan {
     minTokens = try map.optional("min_tokens")?.integer(in: 1...AuditPlan.largestCount) ?? (named ? 32 : 1)
     maxTokens = try map.optional("max_tokens")?.integer(in: 1...AuditPlan.largestCount) ?? max(minTokens, named ? 64 : 512)
     repeats = try map.optional("repeats")?.integer(in: 1...1_000) ?? 1
+    responses = try map.optional("responses")?.integer(in: 0...4_096) ?? 0
+    guard responses == 0 || repeats == 1 else { throw value.fault("responses are to documents that are sent once: repeats must be 1") }
     guard minTokens <= maxTokens else { throw value.fault("min_tokens \(minTokens) is above max_tokens \(maxTokens)") }
   }
 }

@@ -88,6 +88,8 @@ extension AuditPlan {
     ]
     if reference > 0 { map["reference"] = .number(Double(reference)) }
     if let victim { map["victim"] = victim.resolved }
+    if let capture { map["capture"] = capture.resolved }
+    if let gradientDefense { map["gradient_defense"] = gradientDefense.resolved }
     if let noise = threatModel.noise, case .map(var inner)? = map["threat_model"] {
       inner["noise"] = .string(noise.rawValue)
       map["threat_model"] = .map(inner)
@@ -119,6 +121,7 @@ extension DatasetPlan {
       "max_tokens": .number(Double(maxTokens)),
     ]
     if repeats > 1 { map["repeats"] = .number(Double(repeats)) }
+    if responses > 0 { map["responses"] = .number(Double(responses)) }
     switch source {
     case .named(let name, let split): (map["name"], map["split"]) = (.string(name), .string(split))
     case .file(let path, let column): (map["path"], map["column"]) = (.string(path), column.map { .string($0) } ?? .null)

@@ -46,6 +46,37 @@ package enum Channel: String, Sendable, Codable, CaseIterable, CodingKeyRepresen
   case outputGradients = "gradients/output_cut"
   /// ∂L/∂h_A, what the server returns for it (O9): [N, C].
   case inputGradients = "gradients/input_cut"
+  /// Rotated queries of chosen server blocks (O4): [N, blocks · H·D].
+  case queries = "server/queries"
+  /// Rotated keys of chosen server blocks, as a cache holds them (O4, O5): [N, blocks · G·D].
+  case keys = "server/keys"
+  /// Values of chosen server blocks, as a cache holds them (O4, O5): [N, blocks · G·D].
+  case values = "server/values"
+  /// Attention probabilities of chosen heads of chosen server blocks (O4): [N, blocks · heads · longest document], row t of every map, zeros
+  /// beyond its own position.
+  case attentionMaps = "server/attention_maps"
+  /// ∂L/∂W_Q of the client's blocks, as they pass through the server to be averaged (O11): [messages · H·D, blocks · C].
+  case queryWeightGradients = "rounds/query_weight_gradients"
   /// Document lengths and positions (O6).
   case lengths = "metadata/lengths"
+
+  /// Whether row t of a document is about its token t; otherwise rows belong to training messages.
+  package var isPerToken: Bool { self != .queryWeightGradients }
+
+  /// Exists in training only.
+  package var isOfTraining: Bool { [.outputGradients, .inputGradients, .queryWeightGradients].contains(self) }
+
+  /// What the server computes from h̃_A with its own weights: no new information beyond it.
+  package var isServerInternal: Bool { [.queries, .keys, .values, .attentionMaps].contains(self) }
+}
+
+extension ThreatModel.Role {
+  /// Channels that somebody in this role can come to see.
+  package var observable: [Channel] {
+    switch self {
+    case .honestButCuriousServer, .colludingClient: Channel.allCases
+    // Another user of the same server, or a thief of its memory or disk: what outlives a request there.
+    case .coTenant: [.keys, .values, .lengths]
+    }
+  }
 }

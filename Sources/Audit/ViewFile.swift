@@ -20,17 +20,18 @@ package enum ViewFile {
     let observations = view.observations.filter { $0.key != .lengths }
     let writer = try ViewWriter(
       path, identity: view.identity, partition: view.partition,
-      channels: observations.mapValues {
-        ChannelDescription(columns: $0.values.columns, dimensions: $0.dimensions, unit: $0.unit, noise: $0.noise)
-      }, precision: precision, deflate: deflate)
+      channels: observations.mapValues(ChannelDescription.init), precision: precision, deflate: deflate)
     let lengths = (0..<view.documents).map { view.range(of: $0).count }
-    try writer.append(lengths, observations.mapValues(\.values))
+    try writer.append(lengths, observations.filter(\.key.isPerToken).mapValues(\.values))
+    for (channel, observation) in observations where !channel.isPerToken { try writer.append(observation.values, to: channel) }
+    try writer.append(messages: view.messages, promptLengths: view.promptLengths, documentLengths: lengths)
     try writer.close()
   }
 
   /// Reads an untrusted view: every attribute, shape, offset and value is checked. All values are in memory afterwards, 4 bytes each.
   /// Throws `.missingInput`, or `.invalidData` for whatever is not as `ViewFile` says.
-  package static func read(_ path: String) throws -> AdversaryView {
+  /// - Parameter channels: what to read of it; the others are neither read nor checked.
+  package static func read(_ path: String, channels: [Channel] = Channel.allCases) throws -> AdversaryView {
     let file = try HDF5File.open(path)
     let root = file.root
     try root.requireEncoding(encoding)
@@ -39,13 +40,44 @@ package enum ViewFile {
     let offsets = try root.readOffsets()
     try checkLengths(root, offsets)
     var observations: [Channel: Observation] = [:]
-    for channel in Channel.allCases where channel != .lengths {
+    for channel in Channel.allCases where channel != .lengths && channels.contains(channel) {
       if try root.contains(channel.rawValue) {
-        observations[channel] = try readObservation(root.dataset(channel.rawValue), tokens: offsets[offsets.count - 1])
+        observations[channel] = try readObservation(root.dataset(channel.rawValue), channel, tokens: offsets[offsets.count - 1])
       }
     }
+    let messages = try readMessages(root, documents: offsets.count - 1)
+    let prompts = try readPrompts(root, offsets)
     try file.close()
-    return AdversaryView(identity: identity, partition: partition, offsets: offsets, observations: observations)
+    return AdversaryView(
+      identity: identity, partition: partition, offsets: offsets, observations: observations, messages: messages, promptLengths: prompts)
+  }
+
+  /// Paths of what is told of the traffic beside the channels, where it is not the default: int64 [messages + 1] and int64 [documents].
+  static let messagesPath = "metadata/messages"
+  static let promptsPath = "metadata/prompt_lengths"
+
+  private static func readMessages(_ root: HDF5Group, documents: Int) throws -> [Int]? {
+    guard try root.contains(messagesPath) else { return nil }
+    let dataset = try root.dataset(messagesPath)
+    guard dataset.shape.count == 1 else { throw dataset.invalid("shape \(dataset.shape), expected [messages + 1]") }
+    let numbers = try dataset.integers()
+    guard numbers.first == 0, numbers.last == Int64(documents), zip(numbers, numbers.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw dataset.invalid("it must rise from 0 to the \(documents) documents")
+    }
+    return numbers.map(Int.init)
+  }
+
+  private static func readPrompts(_ root: HDF5Group, _ offsets: [Int]) throws -> [Int]? {
+    guard try root.contains(promptsPath) else { return nil }
+    let dataset = try root.dataset(promptsPath)
+    guard dataset.shape == [offsets.count - 1] else {
+      throw dataset.invalid("shape \(dataset.shape), but there are \(offsets.count - 1) documents")
+    }
+    let numbers = try dataset.integers()
+    for (document, number) in numbers.enumerated() where !(0...Int64(offsets[document + 1] - offsets[document])).contains(number) {
+      throw dataset.invalid("document \(document) sent \(number) positions at once, of \(offsets[document + 1] - offsets[document])")
+    }
+    return numbers.map(Int.init)
   }
 
   static func writeHeader(_ identity: ViewIdentity, _ partition: PartitionPoints, to root: HDF5Group) throws {
@@ -69,6 +101,8 @@ package enum ViewFile {
     if let clip = description.noise.clip { try dataset.setAttribute("noise_clip", clip) }
     if let step = description.noise.step { try dataset.setAttribute("noise_step", step) }
     if let kept = description.noise.kept { try dataset.setAttribute("noise_kept", Int64(kept)) }
+    if !description.blocks.isEmpty { try dataset.setAttribute("blocks", description.blocks.map(Int64.init)) }
+    if !description.heads.isEmpty { try dataset.setAttribute("heads", description.heads.map(Int64.init)) }
   }
 
   private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
@@ -93,20 +127,34 @@ package enum ViewFile {
     }
   }
 
-  private static func readObservation(_ dataset: HDF5Dataset, tokens: Int) throws -> Observation {
-    guard dataset.shape.count == 2, dataset.rows == tokens, dataset.columns >= 1 else {
+  private static func readObservation(_ dataset: HDF5Dataset, _ channel: Channel, tokens: Int) throws -> Observation {
+    guard dataset.shape.count == 2, !channel.isPerToken || dataset.rows == tokens, dataset.columns >= 1 else {
       throw dataset.invalid("shape \(dataset.shape), but the offsets end at \(tokens): expected [\(tokens), C]")
     }
     let noise = try readNoise(dataset)
     let dimensions = try dataset.texts("dims")
     guard dimensions.count == 2 else { throw dataset.invalid("the attribute dims names \(dimensions.count) dimensions, expected 2") }
+    let (blocks, heads) = (try places("blocks", dataset), try places("heads", dataset))
+    guard blocks.isEmpty || dataset.columns.isMultiple(of: blocks.count * max(1, heads.count)) else {
+      throw dataset.invalid("\(dataset.columns) columns do not divide among \(blocks.count) blocks and \(max(1, heads.count)) heads")
+    }
     let values = try dataset.floats()
     if let index = values.firstIndex(where: { !$0.isFinite }) {
       throw dataset.invalid("\(values[index]) at row \(index / dataset.columns), column \(index % dataset.columns), expected finite values")
     }
     return Observation(
-      values: Matrix(rows: tokens, columns: dataset.columns, values: values), dimensions: dimensions, unit: try dataset.text("unit"),
-      noise: noise)
+      values: Matrix(rows: dataset.rows, columns: dataset.columns, values: values), dimensions: dimensions, unit: try dataset.text("unit"),
+      noise: noise, blocks: blocks, heads: heads)
+  }
+
+  /// An attribute that lists block or head numbers, rising; empty when it is missing.
+  private static func places(_ name: String, _ dataset: HDF5Dataset) throws -> [Int] {
+    guard try dataset.hasAttribute(name) else { return [] }
+    let numbers = try dataset.integers(name)
+    guard numbers.allSatisfy({ (0..<1_000_000).contains($0) }), zip(numbers, numbers.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw dataset.invalid("the attribute \(name) must list rising numbers from 0")
+    }
+    return numbers.map(Int.init)
   }
 
   private static func readNoise(_ dataset: HDF5Dataset) throws -> NoiseStatement {

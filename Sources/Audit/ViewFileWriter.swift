@@ -17,9 +17,22 @@ package struct ChannelDescription: Sendable, Equatable {
   package var dimensions: [String]
   package var unit: String
   package var noise: NoiseStatement
+  /// See `Observation`.
+  package var blocks: [Int]
+  package var heads: [Int]
 
-  package init(columns: Int, dimensions: [String] = ["token", "channel"], unit: String = "activation", noise: NoiseStatement = .none) {
+  package init(
+    columns: Int, dimensions: [String] = ["token", "channel"], unit: String = "activation", noise: NoiseStatement = .none,
+    blocks: [Int] = [], heads: [Int] = []
+  ) {
     (self.columns, self.dimensions, self.unit, self.noise) = (columns, dimensions, unit, noise)
+    (self.blocks, self.heads) = (blocks, heads)
+  }
+
+  package init(_ observation: Observation) {
+    self.init(
+      columns: observation.values.columns, dimensions: observation.dimensions, unit: observation.unit, noise: observation.noise,
+      blocks: observation.blocks, heads: observation.heads)
   }
 }
 
@@ -76,12 +89,13 @@ package final class ViewWriter {
   /// Throws `.invalidData` for a value that is not finite or, in f16, too large; `.inputOutput` when the disk is full.
   package func append(_ documentLengths: [Int], _ observed: [Channel: Matrix]) throws {
     let tokens = documentLengths.reduce(0, +)
-    precondition(observed.count == channels.count, "\(observed.count) channels, expected \(channels.count)")
+    let perToken = channels.filter(\.channel.isPerToken)
+    precondition(observed.count == perToken.count, "\(observed.count) channels, expected \(perToken.count)")
     var first = 0
     for length in documentLengths {
       try offsets.append(length)
       try lengths.append(CollectionOfOne(Int64(length)))
-      for (channel, rows) in channels {
+      for (channel, rows) in perToken {
         guard let matrix = observed[channel] else { preconditionFailure("no rows for \(channel.rawValue)") }
         precondition(matrix.rows == tokens, "\(matrix.rows) rows of \(channel.rawValue) for \(tokens) tokens")
         let values = matrix.values[first * matrix.columns..<(first + length) * matrix.columns]
@@ -91,10 +105,24 @@ package final class ViewWriter {
     }
   }
 
+  /// Appends rows of a channel that is not per token, one of those of `init`. Throws as `append(_:_:)`.
+  package func append(_ rows: Matrix, to channel: Channel) throws {
+    guard !channel.isPerToken, let target = channels.first(where: { $0.channel == channel }) else {
+      preconditionFailure("\(channel.rawValue) was not described, or its rows belong to tokens")
+    }
+    try append(rows.values[...], columns: rows.columns, channel, target.rows)
+  }
+
   /// Appends whole numbers to the table `path` [rows], for example a number a document.
   package func append(numbers values: [Int64], to path: String) throws {
     if numbers[path] == nil { numbers[path] = try RowAppender(path, in: file.root, columns: nil, storage: HDF5Storage(deflate: 4)) }
     try numbers[path]?.append(values)
+  }
+
+  /// Writes how documents travelled, where it is not one message a document, sent at once. See `AdversaryView`.
+  package func append(messages: [Int], promptLengths: [Int], documentLengths: [Int]) throws {
+    if messages != Array(0...documentLengths.count) { try append(numbers: messages.map(Int64.init), to: ViewFile.messagesPath) }
+    if promptLengths != documentLengths { try append(numbers: promptLengths.map(Int64.init), to: ViewFile.promptsPath) }
   }
 
   /// Appends one row to the table `path` [rows, values.count]. Throws `.invalidData` for a value that is not finite.

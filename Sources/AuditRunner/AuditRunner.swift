@@ -1,4 +1,5 @@
 import Attacks
+import Tokenizers
 package import Audit
 import Checkpoints
 import Diagnostics
@@ -113,30 +114,38 @@ package final class AuditRunner {
     try tell("split forward", 0)
     let defense = try DefenseCatalog.make(cell.defense).prepared(
       for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
-    let exchange = try SplitExchange(
-      bench.corpus.sent, model: bench.victim, points: cell.partition, defense: defense, channels: cell.plan.threatModel.channels,
-      identity: ViewIdentity(
-        runID: runID, planSHA256: plan.sha256, checkpointSHA256: bench.loaded.description.sha256,
-        tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current))
-    var view = exchange.view
-    if cell.plan.threatModel.noise == .withheld { for channel in view.observations.keys { view.observations[channel]!.noise.sigma = nil } }
+    let identity = ViewIdentity(
+      runID: runID, planSHA256: plan.sha256, checkpointSHA256: bench.loaded.description.sha256,
+      tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current)
+    let setting = SplitExchange.Setting(cell.plan, bench.victim, defense, seed: cell.seed)
     let means = bench.means(inputBlocks: cell.partition.input, defense: defense)
-    try Self.makeFolder(directory.appending(path: "cells/\(cell.id)"))
-    try ViewFile.write(view, to: directory.appending(path: "cells/\(cell.id)/view.h5").path)
+    let folder = directory.appending(path: "cells/\(cell.id)")
+    try Self.makeFolder(folder)
+    let path = folder.appending(path: "view.h5").path
+    let exchange = try SplitExchange.dump(
+      bench.corpus.sent, setting, identity: identity, to: path, withholdsNoise: cell.plan.threatModel.noise == .withheld,
+      decode: bench.loaded.tokenizer.decode
+    ) { try tell("split forward", $0 * 0.01) }
+    // Answers differ from cell to cell, so the truth does too.
+    let scoring = try setting.responses > 0 ? bench.scoring(of: exchange.documents, cell.plan) : bench.scoring
+    if setting.responses > 0 {
+      try TruthFile(runID: runID, documents: exchange.documents).write(to: folder.appending(path: "truth.h5").path)
+    }
     let forwardSeconds = Date().timeIntervalSince(began)
 
-    let attacked = try attack(cell, bench, view, means, material, tell)
+    let attacked = try attack(cell, bench, scoring, path, means, material, tell)
+    let states = try ViewFile.read(path, channels: [.inputHiddenStates])
     let planted =
       plants
-      ? try PlantedLeak.control(
-        view, cell: cell.id, bench.means, bench.scoring, sent: bench.corpus.sent, scored: bench.corpus.ofFirstSends) : nil
+      ? try PlantedLeak.control(states, cell: cell.id, bench.means, scoring, sent: exchange.documents, scored: bench.corpus.ofFirstSends)
+      : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
     return CellFile(
-      cell: cell.id, origin: origin, results: bench.scoring.results(attacked.scored, cell: cell.id, settings: settings),
+      cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
       samples: attacked.samples, utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
-      reference: try reference(view, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
+      reference: try reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
       plantedLeak: planted, shuffled: attacked.shuffled,
       failures: attacked.failures, warnings: attacked.warnings)
   }
@@ -151,7 +160,7 @@ package final class AuditRunner {
 
   /// Every attack of the plan on one view. One that fails is noted, and the others go on; only an interruption stops the cell.
   private func attack(
-    _ cell: PlanCell, _ bench: Workbench, _ view: AdversaryView, _ means: AttackerMeans, _ material: PublicMaterial,
+    _ cell: PlanCell, _ bench: Workbench, _ scoring: Scoring, _ path: String, _ means: AttackerMeans, _ material: PublicMaterial,
     _ tell: (String, Double) throws -> Void
   ) throws -> Attacked {
     var out = Attacked()
@@ -159,23 +168,25 @@ package final class AuditRunner {
     for (k, (label, attack)) in attacks.enumerated() {
       let start = Date()
       do {
+        let channel = attack.description.channels.first
+        let view = try ViewFile.read(path, channels: attack.description.channels)
         let found = try attack.reconstruct(view, with: means, material) { part in
           try tell(label, (Double(k) + part) / Double(attacks.count))
         }
         let entry = Scoring.Scored(
-          attack: label, isBaseline: attack.description.isBaseline, channel: attack.description.channels.first,
-          documents: try bench.scoring.paired(bench.corpus.ofFirstSends(found.reconstruction)), seconds: Date().timeIntervalSince(start))
+          attack: label, isBaseline: attack.description.isBaseline, channel: channel,
+          documents: try scoring.paired(bench.corpus.ofFirstSends(found.reconstruction)), seconds: Date().timeIntervalSince(start))
         out.scored.append(entry)
         out.warnings += found.warnings
-        out.samples += bench.scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
+        out.samples += scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
       } catch let fault as Fault where fault.code != .interrupted {
         out.failures.append(AttackFailure(cell: cell.id, attack: label, message: fault.description))
       }
     }
     if out.scored.contains(where: { $0.attack.hasPrefix(ShuffledLabels.name) }) {
-      let unigram = try UnigramGuess([:]).reconstruct(view, with: bench.means) { _ in }
+      let unigram = try UnigramGuess([:]).reconstruct(ViewFile.read(path, channels: []), with: bench.means) { _ in }
       out.shuffled = ShuffledLabels.controls(
-        out.scored, unigram: try bench.scoring.paired(bench.corpus.ofFirstSends(unigram)), cell: cell.id, seed: bench.scoring.seed)
+        out.scored, unigram: try scoring.paired(bench.corpus.ofFirstSends(unigram)), cell: cell.id, seed: scoring.seed)
     }
     return out
   }

@@ -1,51 +1,181 @@
-import Checkpoints
 package import Audit
-import Foundation
+import Checkpoints
 import Kernels
 package import Llama
 package import Privacy
 package import PrivateText
 package import SplitLearning
 
-/// One run of the private documents through client, wire and server, with the tap in the server's seat.
-package struct SplitExchange: Sendable {
-  package let view: AdversaryView
+/// One run of the private documents through client, wire and server, with the tap in the server's seat: inference, and where a channel of training
+/// is asked for, one training step a message on the same states, with the next token as label.
+package struct SplitExchange {
+  /// What crosses, apart from the texts.
+  package struct Setting {
+    package var model: LlamaModel
+    package var points: PartitionPoints
+    package var defense: PreparedDefense
+    /// What the client does to ∂L/∂h_B.
+    package var gradientProtector: (any StateProtector)?
+    package var channels: [Channel]
+    package var capture = CapturePlan()
+    /// Tokens that the model writes in answer to each document.
+    package var responses = 0
+
+    package init(_ model: LlamaModel, _ points: PartitionPoints, _ defense: PreparedDefense, channels: [Channel]) {
+      (self.model, self.points, self.defense, self.channels) = (model, points, defense, channels.filter { $0 != .lengths })
+    }
+  }
+
+  /// The documents as the server saw them: with the model's answers at their end.
+  package let documents: [PrivateDocument]
   /// Mean negative log-likelihood per document under the protected split model, nats per predicted token; nil for documents of one token.
   package let lossPerDocument: [Double?]
+  /// See `AdversaryView`.
+  package let messages: [Int]
+  package let promptLengths: [Int]
 
   /// Rows that travel together.
   private static let rowsPerMessage = 1024
 
+  /// What is known of each channel before the first document is sent.
+  /// - Parameter longest: tokens of the longest document, without its response.
+  /// Throws `Fault` 65 for a block or head that the server does not have.
+  package static func descriptions(_ setting: Setting, longest: Int) throws -> [Channel: ChannelDescription] {
+    let configuration = setting.model.configuration
+    let server = setting.points.input..<configuration.blocks - setting.points.output
+    let (width, head) = (configuration.hiddenSize, configuration.headDimension)
+    let isInternal = setting.channels.contains(where: \.isServerInternal)
+    let blocks = isInternal ? try setting.capture.blocks(of: server) : []
+    let heads = try setting.capture.heads(of: configuration.heads)
+    func perBlock(_ columns: Int, _ dimensions: [String], heads: [Int] = []) -> ChannelDescription {
+      ChannelDescription(columns: blocks.count * columns, dimensions: dimensions, blocks: blocks, heads: heads)
+    }
+    var out: [Channel: ChannelDescription] = [:]
+    for channel in setting.channels {
+      switch channel {
+      case .inputHiddenStates: out[channel] = ChannelDescription(columns: width, noise: setting.defense.statement)
+      case .outputHiddenStates: out[channel] = ChannelDescription(columns: width)
+      case .outputGradients, .inputGradients: out[channel] = ChannelDescription(columns: width, unit: "nats per activation")
+      case .queries: out[channel] = perBlock(configuration.heads * head, ["token", "block and channel"])
+      case .keys, .values: out[channel] = perBlock(configuration.keyValueHeads * head, ["token", "block and channel"])
+      case .attentionMaps:
+        var description = perBlock(
+          heads.count * (longest + setting.responses), ["token", "block, head and attended position"], heads: heads)
+        description.unit = "probability"
+        out[channel] = description
+      case .queryWeightGradients:
+        let own = Array(0..<min(setting.capture.clientBlocks, setting.points.input))
+        guard !own.isEmpty else { continue }
+        out[channel] = ChannelDescription(
+          columns: own.count * width, dimensions: ["message and query channel", "block and channel"], unit: "nats per weight", blocks: own)
+      case .lengths: break
+      }
+    }
+    return out
+  }
+
+  /// Sends all documents and files what the server sees. Returns what it keeps for the scorer.
+  /// - Parameter decode: the text of tokens, for responses.
   package init(
-    _ documents: [PrivateDocument], model: LlamaModel, points: PartitionPoints, defense: PreparedDefense, channels: [Channel],
-    identity: ViewIdentity
+    _ documents: [PrivateDocument], _ setting: Setting, into sink: any ViewSink, decode: ([Int32]) -> String = { _ in "" },
+    progress: (Double) throws -> Void = { _ in }
   ) throws {
-    let points = try points.validated(blocks: model.configuration.blocks)
-    let tap = Tap(InProcessTransport(SplitServer(MiddleBlocks(model, points))))
+    let (model, width) = (setting.model, setting.model.configuration.hiddenSize)
+    let points = try setting.points.validated(blocks: model.configuration.blocks)
+    let descriptions = try Self.descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0)
+    let server = SplitServer(MiddleBlocks(model, points))
+    let internals = setting.channels.filter(\.isServerInternal)
+    let blocks = internals.first.flatMap { descriptions[$0]?.blocks } ?? []
+    let capture = ServerCapture(
+      internals, blocks: blocks, heads: try setting.capture.heads(of: model.configuration.heads),
+      longest: (documents.map(\.tokens.count).max() ?? 0) + setting.responses)
+    capture.widths = descriptions.mapValues(\.columns)
+    server.probe = capture.probe
+    let tap = Tap(InProcessTransport(server))
     let client = SplitClient(
-      input: InputBlocks(model, points), output: OutputBlocks(model, points), transport: tap, protector: defense.protector)
+      input: InputBlocks(model, points), output: OutputBlocks(model, points), transport: tap, protector: setting.defense.protector)
+    let training = setting.channels.contains(where: \.isOfTraining) ? TrainingExchange(setting) : nil
+
+    var sent = documents
     var losses: [Double?] = []
+    var messages = [0]
     var next = 0
     while next < documents.count {
-      var (group, rows) = ([Int](), 0)
-      while next < documents.count, group.isEmpty || rows + documents[next].tokens.count <= Self.rowsPerMessage {
-        group.append(next)
-        rows += documents[next].tokens.count
-        next += 1
-      }
+      let group = Self.group(documents, from: next, setting, isTraining: training != nil)
+      let ids = group.map(UInt64.init)
       let states = try client.states(group.map { (UInt64($0), documents[$0].tokens) })
+      capture.file(group.map { documents[$0].tokens.count })
       losses += Self.losses(client.logits(states), group.map { documents[$0].tokens }, model.compute)
-      try client.release(group.map(UInt64.init))
+      if setting.responses > 0 {
+        var last = client.logits(states.slice(states.rows - 1..<states.rows))
+        for _ in 0..<setting.responses {
+          let token = Sampling.greedy.choose(last[row: 0], random: CounterRandom(seed: 0, stream: "response"), sequence: 0, step: 0)
+          sent[next].tokens.append(token)
+          last = client.logits(try client.states([(ids[0], [token])]))
+          capture.file([1])
+        }
+        sent[next].text = decode(sent[next].tokens)
+        sent[next].promptLength = documents[next].tokens.count
+      }
+      try client.release(ids)
+      let seen = tap.packed(ids, columns: width)
+      tap.forget(ids)
+      var rows = capture.take()
+      rows[.inputHiddenStates] = seen.sent
+      rows[.outputHiddenStates] = seen.returned
+      if let training {
+        let step = training.step(group.map { (UInt64($0), sent[$0].tokens) }, sent: seen.sent, returned: seen.returned)
+        rows[.outputGradients] = step.output
+        rows[.inputGradients] = step.input
+        if let queries = step.queries { try sink.append(queries, to: .queryWeightGradients) }
+        messages.append(group.upperBound)
+      }
+      try sink.append(group.map { sent[$0].tokens.count }, rows.filter { descriptions[$0.key] != nil })
+      next = group.upperBound
+      try progress(Double(next) / Double(documents.count))
     }
-    let width = model.configuration.hiddenSize
-    let packed = tap.packed(documents.indices.map(UInt64.init), columns: width)
-    var observations: [Channel: Observation] = [:]
-    if channels.contains(.inputHiddenStates) {
-      observations[.inputHiddenStates] = Observation(values: packed.sent, noise: defense.statement)
-    }
-    if channels.contains(.outputHiddenStates) { observations[.outputHiddenStates] = Observation(values: packed.returned) }
-    view = AdversaryView(identity: identity, partition: points, offsets: packed.offsets, observations: observations)
+    self.documents = sent
     lossPerDocument = losses
+    self.messages = messages.count > 1 ? messages : Array(0...documents.count)
+    promptLengths = documents.map(\.tokens.count)
+  }
+
+  /// The same into view.h5, written while it runs: memory holds one message.
+  package static func dump(
+    _ documents: [PrivateDocument], _ setting: Setting, identity: ViewIdentity, to path: String, withholdsNoise: Bool = false,
+    precision: ViewPrecision = .f32, decode: ([Int32]) -> String, progress: (Double) throws -> Void = { _ in }
+  ) throws -> SplitExchange {
+    var channels = try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0)
+    if withholdsNoise { for channel in channels.keys { channels[channel]!.noise.sigma = nil } }
+    let writer = try ViewWriter(path, identity: identity, partition: setting.points, channels: channels, precision: precision)
+    let exchange = try SplitExchange(documents, setting, into: writer, decode: decode, progress: progress)
+    try writer.append(
+      messages: exchange.messages, promptLengths: exchange.promptLengths, documentLengths: exchange.documents.map(\.tokens.count))
+    try writer.close()
+    return exchange
+  }
+
+  /// The same in memory.
+  package static func view(
+    _ documents: [PrivateDocument], _ setting: Setting, identity: ViewIdentity, decode: ([Int32]) -> String = { _ in "" }
+  ) throws -> (exchange: SplitExchange, view: AdversaryView) {
+    let collector = ViewCollector(try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0))
+    let exchange = try SplitExchange(documents, setting, into: collector, decode: decode)
+    return (
+      exchange, collector.view(identity, setting.points, messages: exchange.messages, promptLengths: exchange.promptLengths)
+    )
+  }
+
+  /// Documents that travel together: a training message, one document with its answer, or as many as make `rowsPerMessage` rows.
+  private static func group(_ documents: [PrivateDocument], from next: Int, _ setting: Setting, isTraining: Bool) -> Range<Int> {
+    if setting.responses > 0 { return next..<next + 1 }
+    if isTraining { return next..<min(documents.count, next + setting.capture.batch) }
+    var (end, rows) = (next, 0)
+    while end < documents.count, end == next || rows + documents[end].tokens.count <= rowsPerMessage {
+      rows += documents[end].tokens.count
+      end += 1
+    }
+    return next..<end
   }
 
   private static func losses(_ logits: Matrix, _ documents: [[Int32]], _ compute: Compute) -> [Double?] {

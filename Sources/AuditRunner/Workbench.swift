@@ -7,6 +7,7 @@ package import Fetching
 import LeakageMetrics
 package import Llama
 package import Privacy
+package import PrivateText
 
 /// What all cells of one seed share: the documents, the attacker's means, the scorer, and statistics per cut.
 package final class Workbench {
@@ -38,6 +39,13 @@ package final class Workbench {
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)
+  }
+
+  /// A scorer of documents that belong to one cell.
+  package func scoring(of documents: [PrivateDocument], _ plan: AuditPlan) throws -> Scoring {
+    Scoring(
+      documents, priors: TruthPrior.logProbabilities(documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
+      tokenizer: loaded.tokenizer, seed: means.seed, publicText: corpus.auxiliary)
   }
 
   /// Statistics of the states at the cut after `inputBlocks` blocks, on public text.

@@ -18,6 +18,15 @@ extension HDF5Object {
     try write(key, fileType: { fedsea_h5_i64() }, number)
   }
 
+  /// Writes a list of integers, not empty.
+  package func setAttribute(_ key: String, _ numbers: [Int64]) throws {
+    precondition(!numbers.isEmpty, "an empty list has no shape")
+    var count = hsize_t(numbers.count)
+    let space = try Handle(.space, "cannot make a shape", at: location) { H5Screate_simple(1, &count, nil) }
+    let attribute = try create(key, Library.exclusively { fedsea_h5_i64() }, space)
+    try Library.call("cannot write the attribute \(key)", at: location, .inputOutput) { H5Awrite(attribute.id, fedsea_h5_i64(), numbers) }
+  }
+
   package func setAttribute(_ key: String, _ number: Double) throws {
     try write(key, fileType: { fedsea_h5_f64() }, number)
   }
@@ -45,13 +54,21 @@ extension HDF5Object {
 
   /// Reads one integer of any standard width.
   package func integer(_ key: String) throws -> Int64 {
+    let numbers = try integers(key)
+    guard numbers.count == 1 else { throw invalid("the attribute \(key) is not one integer") }
+    return numbers[0]
+  }
+
+  /// Reads a list of integers of any standard width.
+  package func integers(_ key: String) throws -> [Int64] {
     let attribute = try openAttribute(key)
-    var number: Int64 = 0
-    guard attribute.count == 1, Library.exclusively({ fedsea_h5_is_standard_integer(attribute.type.id) }) == 1 else {
-      throw invalid("the attribute \(key) is not one integer")
+    guard Library.exclusively({ fedsea_h5_is_standard_integer(attribute.type.id) }) == 1 else {
+      throw invalid("the attribute \(key) does not hold integers")
     }
-    try Library.call("cannot read the attribute \(key)", at: location) { H5Aread(attribute.handle.id, fedsea_h5_i64(), &number) }
-    return number
+    var numbers = [Int64](repeating: 0, count: attribute.count)
+    guard !numbers.isEmpty else { return [] }
+    try Library.call("cannot read the attribute \(key)", at: location) { H5Aread(attribute.handle.id, fedsea_h5_i64(), &numbers) }
+    return numbers
   }
 
   /// Reads one floating-point number or integer.

@@ -18,7 +18,7 @@ package struct Block: Sendable {
   package let epsilon: Float
   /// Added to the products of the matrices that carry one; nil for the checkpoint as it is.
   package private(set) var adapters: BlockAdapters?
-  private var adapterScale: Float = 0
+  package private(set) var adapterScale: Float = 0
   /// Q, K and V; gate and up.
   private var attentionInputs: FusedWeight
   private var feedForwardInputs: FusedWeight

@@ -10,6 +10,8 @@ package struct PrivateDocument: Sendable, Equatable {
   package var tokens: [Int32]
   /// Personal data and canaries in it, where the data set marks them; nil where it marks nothing.
   package var entities: [PrivateEntity]?
+  /// Where the model's answer begins in `tokens`; nil where there is none.
+  package var promptLength: Int?
 
   package init(id: String, text: String, tokens: [Int32], entities: [PrivateEntity]? = nil) {
     (self.id, self.text, self.tokens, self.entities) = (id, text, tokens, entities)

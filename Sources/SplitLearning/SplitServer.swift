@@ -1,6 +1,6 @@
 import Diagnostics
 import Kernels
-import Llama
+package import Llama
 
 /// The server's side: runs the middle blocks and keeps their keys and values for every open sequence (KV-cache collaboration: each party
 /// caches its own blocks, so a decoding step exchanges one vector each way).
@@ -8,6 +8,8 @@ package final class SplitServer {
   private let blocks: MiddleBlocks
   private var caches: [UInt64: SequenceCache] = [:]
   private let longestSequence: Int
+  /// Reads what the server computes: the seat of whoever can look into its memory.
+  package var probe: ActivationProbe?
 
   /// - Parameter longestSequence: positions after which a sequence is refused, so that a client cannot fill the server's memory.
   package init(_ blocks: MiddleBlocks, longestSequence: Int = 8192) {
@@ -23,7 +25,7 @@ package final class SplitServer {
     let pasts = message.sequences.map { lengths[$0] ?? 0 }
     let batch = PackedBatch(lengths: message.lengths, pasts: pasts)
     var open = message.sequences.map { caches.removeValue(forKey: $0) ?? blocks.stack.emptyCache() }
-    let states = blocks.stack.forward(message.states, batch, caches: &open)
+    let states = blocks.stack.forward(message.states, batch, caches: &open, probe: probe)
     for (i, id) in message.sequences.enumerated() {
       caches[id] = open[i]
       lengths[id] = pasts[i] + message.lengths[i]

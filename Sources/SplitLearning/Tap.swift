@@ -32,6 +32,11 @@ package final class Tap: SplitTransport {
 
   package func release(_ sequences: [UInt64]) throws { try inner.release(sequences) }
 
+  /// Forgets what was recorded of `sequences`, once it is filed.
+  package func forget(_ sequences: [UInt64]) {
+    for id in sequences { seen[id] = nil }
+  }
+
   /// The records of `sequences`, packed: row offsets, h̃_A and h_B.
   package func packed(_ sequences: [UInt64], columns: Int) -> (offsets: [Int], sent: Matrix, returned: Matrix) {
     var (offsets, sent, returned) = ([0], [Float](), [Float]())

@@ -1,5 +1,6 @@
 import SplitLearning
 import ArgumentParser
+import Tokenizers
 import Audit
 import AuditRunner
 import Defenses
@@ -40,18 +41,28 @@ struct DumpCommand: ParsableCommand {
       let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: workspace.store)
       let defense = try DefenseCatalog.make(cell.defense).prepared(
         for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
-      let exchange = try SplitExchange(
-        bench.corpus.documents, model: loaded.model, points: cell.partition, defense: defense, channels: plan.threatModel.channels,
-        identity: ViewIdentity(
-          runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
-          tokenizerSHA256: loaded.description.tokenizerSHA256,
-          created: Provenance.now(), fedseaVersion: Version.current))
+      let setting = SplitExchange.Setting(cell.plan, loaded.model, defense, seed: cell.seed)
       let folder = cells.count == 1 ? output : "\(output)/\(cell.id)"
       do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
         throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
       }
-      try ViewFile.write(exchange.view, to: "\(folder)/view.h5", precision: precision)
-      try TruthFile(runID: runID, documents: bench.corpus.documents).write(to: "\(folder)/truth.h5")
+      let size = try SplitExchange.predictedBytes(setting, bench.corpus.documents, precision: precision)
+      Terminal.say("\(cell.id): view.h5 will take about \(size.formatted(.byteCount(style: .file)))")
+      let line = ProgressLine()
+      defer { line.clear() }
+      let interruption = Interruption()
+      let exchange = try SplitExchange.dump(
+        bench.corpus.documents, setting,
+        identity: ViewIdentity(
+          runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
+          tokenizerSHA256: loaded.description.tokenizerSHA256, created: Provenance.now(), fedseaVersion: Version.current),
+        to: "\(folder)/view.h5", withholdsNoise: plan.threatModel.noise == .withheld, precision: precision, decode: loaded.tokenizer.decode
+      ) {
+        try interruption.check()
+        line.show(cell.id, fraction: $0)
+      }
+      line.clear()
+      try TruthFile(runID: runID, documents: exchange.documents).write(to: "\(folder)/truth.h5")
       try Output.write("\(folder)/view.h5\n")
     }
   }
