@@ -19,28 +19,34 @@ package struct AnchorTable: Sendable {
   let variance: [Float]
 
   /// The tables for the cut after `inputBlocks` blocks, made once per run: 2·V forwards of one token.
-  package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable {
-    means.memory.table("anchors/\(inputBlocks)") {
-      let stack = means.model.stack[0..<inputBlocks]
+  /// - Parameter feature: what of the states is observed; the tables are then [V, feature].
+  package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable { at(inputBlocks, means, feature: nil) }
+
+  static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature?) -> AnchorTable {
+    means.memory.table("anchors/\(inputBlocks)/\(feature?.name ?? "")") {
+      let (stack, compute) = (means.model.stack[0..<inputBlocks], means.model.compute)
+      func observed(_ states: Matrix) -> Matrix { feature?.applyInParts(states, compute) ?? states }
       let context = Array((means.auxiliary.max { $0.count < $1.count } ?? []).prefix(16))
       var caches = [stack.emptyCache()]
       if !context.isEmpty {
         _ = stack.forward(means.model.embedding.gather(context), PackedBatch(lengths: [context.count]), caches: &caches)
       }
-      let first = Codebook.states(means.model, stack, after: stack.emptyCache())
-      let later = context.isEmpty ? first : Codebook.states(means.model, stack, after: caches[0])
-      let (bias, variance) = residuals(means, stack, later)
+      let first = observed(Codebook.states(means.model, stack, after: stack.emptyCache()))
+      let later = context.isEmpty ? first : observed(Codebook.states(means.model, stack, after: caches[0]))
+      let (bias, variance) = residuals(means, stack, later, observed)
       return AnchorTable(first: first, later: later, bias: bias, variance: variance)
     }
   }
 
   /// Mean and variance per channel of h − anchor over the later positions of auxiliary text (at most 64 passages).
-  private static func residuals(_ means: AttackerMeans, _ stack: BlockStack, _ anchors: Matrix) -> ([Float], [Float]) {
+  private static func residuals(_ means: AttackerMeans, _ stack: BlockStack, _ anchors: Matrix, _ observed: (Matrix) -> Matrix) -> (
+    [Float], [Float]
+  ) {
     let c = anchors.columns
     var (sum, squares, n) = ([Double](repeating: 0, count: c), [Double](repeating: 0, count: c), 0.0)
     for passage in means.auxiliary.prefix(64) where passage.count > 1 {
       var caches = [stack.emptyCache()]
-      let h = stack.forward(means.model.embedding.gather(passage), PackedBatch(lengths: [passage.count]), caches: &caches)
+      let h = observed(stack.forward(means.model.embedding.gather(passage), PackedBatch(lengths: [passage.count]), caches: &caches))
       for t in 1..<passage.count {
         for (i, (x, a)) in zip(h[row: t], anchors[row: Int(passage[t])]).enumerated() {
           let r = Double(x - a)

@@ -1,4 +1,5 @@
 import Audit
+import Foundation
 import Kernels
 
 /// ln p(observed row | state of a candidate), up to a constant of the row, under the published law:
@@ -17,6 +18,13 @@ struct CandidateLikelihood: Sendable {
   var profiles = false
   /// For positions after the first, when it has been fitted: states are compared after it.
   var correction: AffineCorrection?
+  /// What of a state was observed, when it is not the state itself.
+  var feature: StateFeature?
+  /// Standard deviation per coordinate at first positions, where it differs from `sigma`.
+  var firstSigma: Float?
+  /// When what was observed is known up to a positive factor a row, y = (feature + noise) / r: the factor is profiled,
+  /// max over r of −‖r y − feature‖² / 2σ² + F ln r.
+  var isScaleFree = false
 
   /// What a distance weighs and up to where it is plausible for the truth.
   struct Scale: Sendable {
@@ -53,6 +61,8 @@ struct CandidateLikelihood: Sendable {
   func distances(_ states: Matrix, _ target: Target, rows: [Int32], isFirst: Bool, _ compute: Compute) -> [Float] {
     var states = states
     if noise.clip != nil { states = noise.clipping.deterministic(states, compute) }
+    if let feature { states = feature.apply(states, compute) }
+    if isScaleFree { return scaleFreeDistances(states, target, rows: rows, compute) }
     if let correction, !isFirst, let corrected = target.corrected {
       return compute.squaredDistances(correction.applied(states, compute), to: corrected, target: rows)
     }
@@ -64,6 +74,19 @@ struct CandidateLikelihood: Sendable {
     }
   }
 
+  /// ‖r y − m‖² − 2σ²F ln r at the best r, the root of r²‖y‖² − r y·m = F σ².
+  private func scaleFreeDistances(_ states: Matrix, _ target: Target, rows: [Int32], _ compute: Compute) -> [Float] {
+    let (count, variance) = (Double(states.columns), Double(sigma) * Double(sigma))
+    let squares = compute.squaredDistances(states, to: target.raw, target: rows)
+    return rows.indices.map { i in
+      let own = states[row: i].reduce(0.0) { $0 + Double($1) * Double($1) }
+      let seen = max(Double(target.rms[Int(rows[i])]) * Double(target.rms[Int(rows[i])]) * count, 1e-300)
+      let inner = (own + seen - Double(squares[i])) / 2
+      let r = max((inner + (inner * inner + 4 * seen * count * variance).squareRoot()) / (2 * seen), 1e-12)
+      return Float(r * r * seen - 2 * r * inner + own - 2 * variance * count * log(r))
+    }
+  }
+
   /// - Parameters:
   ///   - best: the smallest distance known at this position.
   ///   - typical: the usual distance of accepted candidates at later positions, where the weights may be foreign and some were accepted before.
@@ -71,8 +94,10 @@ struct CandidateLikelihood: Sendable {
     let width = Float(target.raw.columns)
     let floor = max(target.rms[row] * 1e-3, 1e-12)
     let isWhitened = correction != nil && !isFirst
-    var variance = noise.law == .quantized || noise.law == .sparsified ? floor * floor : max(sigma, floor) * max(sigma, floor)
-    if isWhitened { variance = 0 }
+    let deviation = max(isFirst ? firstSigma ?? sigma : sigma, floor)
+    var variance = noise.law == .quantized || noise.law == .sparsified ? floor * floor : deviation * deviation
+    // A correction that was rehearsed under the published noise leaves unit variance; one fitted to foreign weights is profiled.
+    if isWhitened { variance = profiles ? 0 : 1 }
     if noise.law == .laplace && !isWhitened {
       var b = variance.squareRoot() / Float(2).squareRoot()
       if profiles { b = max(b, (isFirst ? nil : typical) ?? best / width) }
@@ -90,5 +115,5 @@ struct CandidateLikelihood: Sendable {
   }
 
   /// Whether the distance is Euclidean and uncorrected, which the exhaustive search with bf16 products relies on.
-  var isPlainGaussian: Bool { (noise.law == .none || noise.law == .gaussian) && correction == nil && !profiles }
+  var isPlainGaussian: Bool { (noise.law == .none || noise.law == .gaussian) && correction == nil && feature == nil && !profiles }
 }

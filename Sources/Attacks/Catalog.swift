@@ -20,6 +20,11 @@ package enum AttackCatalog {
     NoiseAdaptiveInverter.self,
     AttentionDecoder.self,
     PooledInverter.self,
+    CacheInversion.self,
+    CacheCollision.self,
+    ResponseReading.self,
+    MapPositionControl.self,
+    MapInverter.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -57,7 +57,7 @@ struct SequentialDecoder {
       settings.candidates != .proposals
       ? nil
       : {
-        let table = AnchorTable.at(inputBlocks, means)
+        let table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature)
         return (table, table.scorer(isFirst: false, sigma: likelihood.proposalSigma, means.model.compute))
       }()
     prior = LanguagePrior(means)

@@ -93,7 +93,10 @@ package struct SequentialMatching: Attack {
   }
 
   /// One pass over all documents, left to right in each.
-  private func decode(
+  /// - Parameters:
+  ///   - observed: what was observed of each position, [N, columns] as `likelihood` compares it.
+  ///   - stack: the blocks that candidates run through.
+  func decode(
     _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ stack: BlockStack, _ means: AttackerMeans,
     _ progress: (Double) throws -> Void
   ) throws -> (Reconstruction, forwards: Int) {

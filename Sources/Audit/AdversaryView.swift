@@ -14,11 +14,14 @@ package struct AdversaryView: Sendable, Equatable {
   /// Positions that each document sent at once; the rest came one by one, as the model wrote them (O2, O6). Whole documents where nothing else is
   /// known.
   package var promptLengths: [Int]
+  /// What the client's defense publishes about h̃_A, whether that is in the view or only what was computed from it.
+  package var inputNoise: NoiseStatement
 
   package init(
     identity: ViewIdentity, partition: PartitionPoints, offsets: [Int], observations: [Channel: Observation], messages: [Int]? = nil,
-    promptLengths: [Int]? = nil
+    promptLengths: [Int]? = nil, inputNoise: NoiseStatement? = nil
   ) {
+    self.inputNoise = inputNoise ?? observations[.inputHiddenStates]?.noise ?? .none
     (self.identity, self.partition, self.offsets, self.observations) = (identity, partition, offsets, observations)
     self.messages = messages ?? Array(0...max(0, offsets.count - 1))
     self.promptLengths = promptLengths ?? zip(offsets, offsets.dropFirst()).map { $1 - $0 }

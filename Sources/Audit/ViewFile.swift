@@ -6,7 +6,7 @@ import SplitLearning
 /// view.h5: an `AdversaryView` that h5py, h5dump and pandas open.
 ///
 /// Root attributes `encoding-type="fedsea-view"`, `encoding-version`, `run_id`, `plan_sha256`, `checkpoint_sha256`, `tokenizer_sha256`, `created`,
-/// `fedsea_version`, `partition_input`, `partition_output`; `/samples/offsets` int64 [documents + 1]; `/metadata/lengths` int64 [documents]; one
+/// `fedsea_version`, `partition_input`, `partition_output`, and the noise attributes below, of h̃_A whether it is recorded or not; `/samples/offsets` int64 [documents + 1]; `/metadata/lengths` int64 [documents]; one
 /// dataset [N, C] a channel at the path of its raw value, f32 or IEEE f16, with the attributes `dims`, `unit`, `defense`, `noise_law` and,
 /// unless it is withheld, `noise_sigma`, and where they apply `noise_clip`, `noise_step`, `noise_kept`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
 package enum ViewFile {
@@ -19,7 +19,7 @@ package enum ViewFile {
   package static func write(_ view: AdversaryView, to path: String, precision: ViewPrecision = .f32, deflate: Int = 0) throws {
     let observations = view.observations.filter { $0.key != .lengths }
     let writer = try ViewWriter(
-      path, identity: view.identity, partition: view.partition,
+      path, identity: view.identity, partition: view.partition, inputNoise: view.inputNoise,
       channels: observations.mapValues(ChannelDescription.init), precision: precision, deflate: deflate)
     let lengths = (0..<view.documents).map { view.range(of: $0).count }
     try writer.append(lengths, observations.filter(\.key.isPerToken).mapValues(\.values))
@@ -47,9 +47,11 @@ package enum ViewFile {
     }
     let messages = try readMessages(root, documents: offsets.count - 1)
     let prompts = try readPrompts(root, offsets)
+    let noise = try root.hasAttribute("noise_law") ? readNoise(root, columns: Int(Int32.max)) : nil
     try file.close()
     return AdversaryView(
-      identity: identity, partition: partition, offsets: offsets, observations: observations, messages: messages, promptLengths: prompts)
+      identity: identity, partition: partition, offsets: offsets, observations: observations, messages: messages, promptLengths: prompts,
+      inputNoise: noise)
   }
 
   /// Paths of what is told of the traffic beside the channels, where it is not the default: int64 [messages + 1] and int64 [documents].
@@ -95,14 +97,18 @@ package enum ViewFile {
   static func writeDescription(_ description: ChannelDescription, to dataset: HDF5Object) throws {
     try dataset.setAttribute("dims", description.dimensions)
     try dataset.setAttribute("unit", description.unit)
-    try dataset.setAttribute("defense", description.noise.defense)
-    try dataset.setAttribute("noise_law", description.noise.law.rawValue)
-    if let sigma = description.noise.sigma { try dataset.setAttribute("noise_sigma", sigma) }
-    if let clip = description.noise.clip { try dataset.setAttribute("noise_clip", clip) }
-    if let step = description.noise.step { try dataset.setAttribute("noise_step", step) }
-    if let kept = description.noise.kept { try dataset.setAttribute("noise_kept", Int64(kept)) }
+    try writeNoise(description.noise, to: dataset)
     if !description.blocks.isEmpty { try dataset.setAttribute("blocks", description.blocks.map(Int64.init)) }
     if !description.heads.isEmpty { try dataset.setAttribute("heads", description.heads.map(Int64.init)) }
+  }
+
+  static func writeNoise(_ noise: NoiseStatement, to object: HDF5Object) throws {
+    try object.setAttribute("defense", noise.defense)
+    try object.setAttribute("noise_law", noise.law.rawValue)
+    if let sigma = noise.sigma { try object.setAttribute("noise_sigma", sigma) }
+    if let clip = noise.clip { try object.setAttribute("noise_clip", clip) }
+    if let step = noise.step { try object.setAttribute("noise_step", step) }
+    if let kept = noise.kept { try object.setAttribute("noise_kept", Int64(kept)) }
   }
 
   private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
@@ -131,7 +137,7 @@ package enum ViewFile {
     guard dataset.shape.count == 2, !channel.isPerToken || dataset.rows == tokens, dataset.columns >= 1 else {
       throw dataset.invalid("shape \(dataset.shape), but the offsets end at \(tokens): expected [\(tokens), C]")
     }
-    let noise = try readNoise(dataset)
+    let noise = try readNoise(dataset, columns: dataset.columns)
     let dimensions = try dataset.texts("dims")
     guard dimensions.count == 2 else { throw dataset.invalid("the attribute dims names \(dimensions.count) dimensions, expected 2") }
     let (blocks, heads) = (try places("blocks", dataset), try places("heads", dataset))
@@ -157,26 +163,26 @@ package enum ViewFile {
     return numbers.map(Int.init)
   }
 
-  private static func readNoise(_ dataset: HDF5Dataset) throws -> NoiseStatement {
+  private static func readNoise(_ object: HDF5Object, columns: Int) throws -> NoiseStatement {
     func number(_ name: String, _ expected: String, _ isValid: (Double) -> Bool) throws -> Double? {
-      guard try dataset.hasAttribute(name) else { return nil }
-      let value = try dataset.real(name)
-      guard value.isFinite, isValid(value) else { throw dataset.invalid("\(name) is \(value), expected \(expected)") }
+      guard try object.hasAttribute(name) else { return nil }
+      let value = try object.real(name)
+      guard value.isFinite, isValid(value) else { throw object.invalid("\(name) is \(value), expected \(expected)") }
       return value
     }
-    let name = try dataset.text("noise_law")
+    let name = try object.text("noise_law")
     guard let law = NoiseStatement.Law(rawValue: name) else {
       let known = NoiseStatement.Law.allCases.map(\.rawValue).joined(separator: ", ")
-      throw dataset.invalid("noise_law is \"\(name)\", expected one of \(known)")
+      throw object.invalid("noise_law is \"\(name)\", expected one of \(known)")
     }
     let sigma = try number("noise_sigma", "a standard deviation") { $0 >= 0 }
     let clip = try number("noise_clip", "a bound on a norm") { $0 > 0 }
     let step = try number("noise_step", "the width of a bin") { $0 > 0 }
-    let kept = try dataset.hasAttribute("noise_kept") ? dataset.integer("noise_kept") : nil
-    if let kept, !(1...Int64(dataset.columns)).contains(kept) { throw dataset.invalid("noise_kept is \(kept) of \(dataset.columns)") }
-    if law == .quantized && step == nil { throw dataset.invalid("noise_law is quantized, but noise_step is missing") }
-    if law == .sparsified && kept == nil { throw dataset.invalid("noise_law is sparsified, but noise_kept is missing") }
+    let kept = try object.hasAttribute("noise_kept") ? object.integer("noise_kept") : nil
+    if let kept, !(1...Int64(columns)).contains(kept) { throw object.invalid("noise_kept is \(kept) of \(columns)") }
+    if law == .quantized && step == nil { throw object.invalid("noise_law is quantized, but noise_step is missing") }
+    if law == .sparsified && kept == nil { throw object.invalid("noise_law is sparsified, but noise_kept is missing") }
     return NoiseStatement(
-      defense: try dataset.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init))
+      defense: try object.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init))
   }
 }

@@ -56,12 +56,13 @@ package final class ViewWriter {
   /// Starts the file. `Channel.lengths` is always written, from the documents' lengths, and may not be described.
   /// Throws `.cannotCreate` if no file can be made beside `path`.
   package init(
-    _ path: String, identity: ViewIdentity, partition: PartitionPoints, channels: [Channel: ChannelDescription],
-    precision: ViewPrecision = .f32, deflate: Int = 0
+    _ path: String, identity: ViewIdentity, partition: PartitionPoints, inputNoise: NoiseStatement? = nil,
+    channels: [Channel: ChannelDescription], precision: ViewPrecision = .f32, deflate: Int = 0
   ) throws {
     precondition(channels[.lengths] == nil, "the lengths of a view are its offsets")
     let file = try HDF5File.create(path)
     try ViewFile.writeHeader(identity, partition, to: file.root)
+    try ViewFile.writeNoise(inputNoise ?? channels[.inputHiddenStates]?.noise ?? .none, to: file.root)
     self.file = file
     offsets = try OffsetsAppender(in: file.root)
     lengths = try RowAppender(Channel.lengths.rawValue, in: file.root, columns: nil, storage: HDF5Storage(deflate: 4))

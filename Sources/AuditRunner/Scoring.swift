@@ -53,7 +53,8 @@ package struct Scoring: Sendable {
         truthTokens: truth.tokens, guessTokens: guess, truthText: truth.text, guessText: tokenizer.decode(guess),
         truthLogProbability: probabilities, priorLogProbability: priors?[index], isRare: aids[index].isRare,
         isContent: aids[index].isContent,
-        entities: entities, secretRanks: ranks)
+        entities: entities, secretRanks: ranks,
+        isResponse: truth.promptLength.map { prompt in truth.tokens.indices.map { $0 >= prompt } })
     }
   }
 

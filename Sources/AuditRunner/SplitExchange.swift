@@ -146,8 +146,13 @@ package struct SplitExchange {
     precision: ViewPrecision = .f32, decode: ([Int32]) -> String, progress: (Double) throws -> Void = { _ in }
   ) throws -> SplitExchange {
     var channels = try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0)
-    if withholdsNoise { for channel in channels.keys { channels[channel]!.noise.sigma = nil } }
-    let writer = try ViewWriter(path, identity: identity, partition: setting.points, channels: channels, precision: precision)
+    var inputNoise = setting.defense.statement
+    if withholdsNoise {
+      inputNoise.sigma = nil
+      for channel in channels.keys { channels[channel]!.noise.sigma = nil }
+    }
+    let writer = try ViewWriter(
+      path, identity: identity, partition: setting.points, inputNoise: inputNoise, channels: channels, precision: precision)
     let exchange = try SplitExchange(documents, setting, into: writer, decode: decode, progress: progress)
     try writer.append(
       messages: exchange.messages, promptLengths: exchange.promptLengths, documentLengths: exchange.documents.map(\.tokens.count))
@@ -162,7 +167,9 @@ package struct SplitExchange {
     let collector = ViewCollector(try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0))
     let exchange = try SplitExchange(documents, setting, into: collector, decode: decode)
     return (
-      exchange, collector.view(identity, setting.points, messages: exchange.messages, promptLengths: exchange.promptLengths)
+      exchange,
+      collector.view(
+        identity, setting.points, messages: exchange.messages, promptLengths: exchange.promptLengths, inputNoise: setting.defense.statement)
     )
   }
 

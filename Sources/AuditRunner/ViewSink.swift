@@ -28,7 +28,11 @@ package final class ViewCollector: ViewSink {
   package func append(_ matrix: Matrix, to channel: Channel) { rows[channel, default: []] += matrix.values }
 
   /// What was collected.
-  package func view(_ identity: ViewIdentity, _ partition: PartitionPoints, messages: [Int], promptLengths: [Int]) -> AdversaryView {
+  package func view(
+    _ identity: ViewIdentity, _ partition: PartitionPoints, messages: [Int], promptLengths: [Int], inputNoise: NoiseStatement
+  )
+    -> AdversaryView
+  {
     var observations: [Channel: Observation] = [:]
     for (channel, description) in descriptions {
       let values = rows[channel] ?? []
@@ -39,6 +43,6 @@ package final class ViewCollector: ViewSink {
     }
     return AdversaryView(
       identity: identity, partition: partition, offsets: offsets, observations: observations, messages: messages,
-      promptLengths: promptLengths)
+      promptLengths: promptLengths, inputNoise: inputNoise)
   }
 }

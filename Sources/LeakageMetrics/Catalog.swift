@@ -20,6 +20,8 @@ package enum MetricCatalog {
     BitsPerToken(),
     RareTokenAccuracy(),
     ContentWordAccuracy(),
+    ResponseAccuracy(),
+    LabelAccuracy(),
     PIIRecall(),
     FuzzyPIIRecall(),
     CanaryExposure(),

@@ -34,6 +34,8 @@ package struct ScoredDocument: Sendable {
   package var isRare: [Bool]?
   /// Whether the true token is part of a content word, per position; nil where words were not looked for.
   package var isContent: [Bool]?
+  /// Whether the model wrote the token, per position; nil where it wrote nothing.
+  package var isResponse: [Bool]?
   /// Marked personal data and canaries beside what was guessed in their place; nil where the data set marks nothing.
   package var entities: [ScoredEntity]?
   /// Where the true secret of each canary ranks; nil where the data set has none, or the attack has no posterior.
@@ -42,8 +44,9 @@ package struct ScoredDocument: Sendable {
   package init(
     truthTokens: [Int32], guessTokens: [Int32], truthText: String, guessText: String, truthLogProbability: [Double]? = nil,
     priorLogProbability: [Double]? = nil, isRare: [Bool]? = nil, isContent: [Bool]? = nil, entities: [ScoredEntity]? = nil,
-    secretRanks: [SecretRank]? = nil
+    secretRanks: [SecretRank]? = nil, isResponse: [Bool]? = nil
   ) {
+    self.isResponse = isResponse
     (self.truthTokens, self.guessTokens, self.truthText, self.guessText) = (truthTokens, guessTokens, truthText, guessText)
     (self.truthLogProbability, self.priorLogProbability) = (truthLogProbability, priorLogProbability)
     (self.isRare, self.isContent, self.entities, self.secretRanks) = (isRare, isContent, entities, secretRanks)

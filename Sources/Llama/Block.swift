@@ -96,6 +96,14 @@ package struct Block: Sendable {
     return block
   }
 
+  /// A matrix as it acts, with what its adapter adds: [outputs, inputs].
+  package func effective(_ target: AdapterTarget, _ compute: Compute) -> Matrix {
+    let weight = self[target]
+    var out = Matrix(rows: weight.rows, columns: weight.columns, values: weight.values(compute))
+    if let pair = adapters?.pairs[target] { compute.product(pair.b, pair.a, alpha: adapterScale, beta: 1, into: &out) }
+    return out
+  }
+
   /// Q [B, H·D], K and V [B, G·D] of normalised inputs, Q and K rotated.
   /// - Parameter x: block input [B, C].
   package func project(_ x: Matrix, rotary: RotaryTable, _ compute: Compute) -> (query: Matrix, key: Matrix, value: Matrix) {

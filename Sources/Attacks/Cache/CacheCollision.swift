@@ -1,0 +1,65 @@
+package import Audit
+import Foundation
+import Kernels
+import Llama
+import SplitLearning
+
+/// A11: vocabulary matching against a cache: candidate tokens are run through all blocks before the recorded one, and their keys and values
+/// compared with those of the cache; the recorded block may be any of the server's.
+///
+/// On clean caches this is KV-Cloak's Collision with the language model's order of candidates. Under noise the likelihood is exact at the server's first
+/// block (`WhitenedCache`); deeper, the comparison is whitened by what the noise becomes on public text (`CacheRehearsal`), which takes the place
+/// of Collision+'s calibrated thresholds.
+package struct CacheCollision: Attack {
+  package static let description = MethodDescription(
+    name: "cache-collision", summary: "replays candidate tokens and compares their keys and values with a captured cache, left to right",
+    paper: "KV-Cloak: Collision and Collision+ (Luo et al. 2025)",
+    deviations:
+      "language-model prior and candidate order; likelihood whitened by rehearsed noise in place of a mean − 3 deviations threshold; candidates pass the client's and the server's blocks up to the recorded one",
+    cost: "about 10 candidate forwards a token through all blocks before the cache's; 2·V forwards once a depth for the proposals",
+    knowledge: .k1, channels: [.keys, .values],
+    settings: [
+      "block": "first (default), middle or last of the recorded blocks, or its number",
+      "tensors": "keys-and-values (default), keys, values or queries-keys-and-values", "beam": "hypotheses kept per document, default 1",
+      "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default 4096",
+    ])
+
+  package static let rules: [String: SettingRule] = [
+    "block": .text, "tensors": .choice(CachedTensors.Tensors.allCases.map(\.rawValue)), "beam": .integer(1...64),
+    "prior_weight": .number(0...10), "max_candidates": .integer(1...(1 << 30)),
+  ]
+
+  private let place: String
+  private let tensors: CachedTensors.Tensors
+  private let matching: SequentialMatching
+
+  package init(_ settings: [String: SettingValue]) throws {
+    place = settings["block"]?.label ?? "first"
+    tensors = try SettingReader(settings, of: Self.description.name).choice("tensors", default: .keysAndValues)
+    var inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
+    inner["max_candidates"] = inner["max_candidates"] ?? .number(4096)
+    matching = try SequentialMatching(inner)
+  }
+
+  package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
+    let started = Date()
+    let seen = try CachedTensors(view, tensors, place: place, means, by: Self.description.name)
+    let stack = means.model.stack[0..<seen.block]
+    var likelihood = CandidateLikelihood(noise: .none, sigma: 0)
+    var observed = seen.observed
+    if view.inputNoise.law == .gaussian, seen.block == view.partition.input, let sigma = view.inputNoise.sigma, sigma > 0,
+      let whitened = WhitenedCache(seen, view, sigma: sigma, means)
+    {
+      (observed, likelihood) = (whitened.observed, CandidateLikelihood(noise: .none, sigma: Float(sigma)))
+      (likelihood.feature, likelihood.isScaleFree) = (whitened.feature, true)
+    } else {
+      let rehearsal = CacheRehearsal(view, block: seen.block, seen.feature, corrects: true, means)
+      likelihood = CandidateLikelihood(noise: .none, sigma: Float(rehearsal.laterSigma))
+      (likelihood.feature, likelihood.correction) = (seen.feature, rehearsal.correction)
+      likelihood.firstSigma = Float(rehearsal.firstSigma)
+    }
+    var (found, forwards) = try matching.decode(view, observed, likelihood, stack, means, progress)
+    found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+    return found
+  }
+}

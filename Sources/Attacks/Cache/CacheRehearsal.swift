@@ -1,0 +1,60 @@
+import Audit
+import Kernels
+import Llama
+import SplitLearning
+
+/// What the client's noise has become by the time it is in a server block's tensors: measured by the attacker on public text, through its own copy of
+/// the blocks and the published defense. Noise on h̃_A passes a norm, linear maps and whole blocks, so its law there has no closed form beyond the
+/// first block; a ridge map from clean to noisy features, and the covariance of what it leaves, stand for it.
+struct CacheRehearsal: Sendable {
+  /// RMS per coordinate of noisy minus clean features, at first positions and at later ones.
+  let firstSigma: Double
+  let laterSigma: Double
+  /// nil without noise, or with too little public text.
+  let correction: AffineCorrection?
+
+  /// Public passages that are run, at most.
+  private static let passages = 384
+
+  /// - Parameters:
+  ///   - feature: what is observed of a state that enters block `block`.
+  ///   - corrects: fit the map and the covariance too.
+  init(_ view: AdversaryView, block: Int, _ feature: StateFeature, corrects: Bool, _ means: AttackerMeans) {
+    let (noise, compute, model) = (view.inputNoise, means.model.compute, means.model)
+    let texts = means.auxiliary.prefix(Self.passages).filter { !$0.isEmpty }
+    guard noise.law != .none || noise.clip != nil, !texts.isEmpty else {
+      (firstSigma, laterSigma, correction) = (0, 0, nil)
+      return
+    }
+    let clean = means.states(of: texts, inputBlocks: view.partition.input)
+    let noisy = noise.observed(
+      clean, sequences: texts.indices.flatMap { i in texts[i].map { _ in UInt64(i) } }, positions: texts.flatMap(\.indices),
+      random: CounterRandom(seed: means.seed, stream: "rehearsal/cache"), compute)
+    let batch = PackedBatch(lengths: texts.map(\.count))
+    func features(_ states: Matrix) -> Matrix {
+      let between = model.stack[view.partition.input..<block]
+      var values: [Float] = []
+      for start in stride(from: 0, to: texts.count, by: 16) {
+        let group = start..<min(start + 16, texts.count)
+        let rows = batch.offsets[group.lowerBound]..<batch.offsets[group.upperBound]
+        var caches = group.map { _ in between.emptyCache() }
+        values += between.forward(states.slice(rows), PackedBatch(lengths: group.map { texts[$0].count }), caches: &caches).values
+      }
+      return feature.applyInParts(Matrix(rows: states.rows, columns: states.columns, values: values), compute)
+    }
+    let (own, observed) = (features(clean), features(noisy))
+    let firsts = Set(batch.offsets.dropLast())
+    func rms(_ rows: [Int]) -> Double {
+      var total = 0.0
+      for r in rows { for (a, b) in zip(own[row: r], observed[row: r]) { total += Double(a - b) * Double(a - b) } }
+      return (total / Double(max(1, rows.count * own.columns))).squareRoot()
+    }
+    let later = (0..<own.rows).filter { !firsts.contains($0) }
+    firstSigma = rms(firsts.sorted())
+    laterSigma = rms(later)
+    correction =
+      corrects
+      ? AffineCorrection(own: compute.gather(own, rows: later[...]), observed: compute.gather(observed, rows: later[...]), compute)
+      : nil
+  }
+}

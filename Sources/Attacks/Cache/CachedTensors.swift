@@ -1,0 +1,120 @@
+import Audit
+import Diagnostics
+import Kernels
+import Llama
+
+/// What a server block makes of a state, as an adversary of its cache observes it: chosen ones of keys, values and queries side by side, the
+/// rotation by position undone.
+struct CachedTensors: Sendable {
+  enum Tensors: String, CaseIterable {
+    case keysAndValues = "keys-and-values"
+    case keys, values
+    /// Not in a cache: what the server computes besides.
+    case queriesKeysAndValues = "queries-keys-and-values"
+
+    var channels: [Channel] {
+      switch self {
+      case .keysAndValues: [.keys, .values]
+      case .keys: [.keys]
+      case .values: [.values]
+      case .queriesKeysAndValues: [.queries, .keys, .values]
+      }
+    }
+  }
+
+  /// Number of the block in the whole model.
+  let block: Int
+  let tensors: Tensors
+  /// [N, F].
+  let observed: Matrix
+  /// State [B, C] → [B, F].
+  let feature: StateFeature
+
+  /// - Parameter place: `first`, `middle`, `last` of the recorded blocks, or a number as text.
+  /// Throws `Fault` 65 for a channel or block that the view does not hold, or shapes that the model does not have.
+  init(_ view: AdversaryView, _ tensors: Tensors, place: String, _ means: AttackerMeans, by attack: String) throws {
+    let observations = try tensors.channels.map { ($0, try view.required($0, by: attack)) }
+    let recorded = observations[0].1.blocks
+    guard let block = Self.block(place, of: recorded) else {
+      throw Fault(
+        .invalidData, "\(attack): block \(place) was not recorded", hint: "recorded: \(recorded.map(String.init).joined(separator: ", "))")
+    }
+    guard block < means.model.stack.blocks.count else {
+      throw Fault(.invalidData, "\(attack): the view is of block \(block), the model has \(means.model.stack.blocks.count)")
+    }
+    let (weights, compute) = (means.model.stack.blocks[block], means.model.compute)
+    let positions = (0..<view.documents).flatMap { Array(0..<view.range(of: $0).count) }
+    let unrotation = RotaryTable(positions: positions, frequencies: means.model.stack.frequencies).inverse
+    var parts: [Matrix] = []
+    for (channel, observation) in observations {
+      let heads = channel == .queries ? weights.shape.heads : weights.shape.groups
+      guard var part = observation.part(of: block), part.columns == heads * weights.shape.dimension, part.rows == view.tokens else {
+        throw Fault(.invalidData, "\(attack): \(channel.rawValue) does not fit block \(block) of this model")
+      }
+      if channel != .values { compute.rotate(&part, heads: heads, by: unrotation) }
+      parts.append(part)
+    }
+    (self.block, self.tensors, observed) = (block, tensors, Self.joined(parts))
+    let frequencies = means.model.stack.frequencies
+    feature = StateFeature(name: "block \(block) \(tensors.rawValue)") { states, compute in
+      // At position 0 the rotation is the identity.
+      let still = RotaryTable(positions: [Int](repeating: 0, count: states.rows), frequencies: frequencies)
+      let (q, k, v) = weights.project(states, rotary: still, compute)
+      switch tensors {
+      case .keysAndValues: return Self.joined([k, v])
+      case .keys: return k
+      case .values: return v
+      case .queriesKeysAndValues: return Self.joined([q, k, v])
+      }
+    }
+  }
+
+  static func block(_ place: String, of recorded: [Int]) -> Int? {
+    guard !recorded.isEmpty else { return nil }
+    switch place {
+    case "first": return recorded[0]
+    case "middle": return recorded[recorded.count / 2]
+    case "last": return recorded[recorded.count - 1]
+    default: return Int(place).flatMap { recorded.contains($0) ? $0 : nil }
+    }
+  }
+
+  /// Matrices of as many rows side by side.
+  static func joined(_ parts: [Matrix]) -> Matrix {
+    guard parts.count > 1 else { return parts[0] }
+    let width = parts.reduce(0) { $0 + $1.columns }
+    var values: [Float] = []
+    values.reserveCapacity(parts[0].rows * width)
+    for r in 0..<parts[0].rows { for part in parts { values += part[row: r] } }
+    return Matrix(rows: parts[0].rows, columns: width, values: values)
+  }
+
+  /// What was observed, less the projections' biases.
+  func unbiased(_ means: AttackerMeans) -> Matrix {
+    guard let biases = means.model.stack.blocks[block].biases else { return observed }
+    var out = observed
+    let all: [Float] =
+      switch tensors {
+      case .keysAndValues: biases.key + biases.value
+      case .keys: biases.key
+      case .values: biases.value
+      case .queriesKeysAndValues: biases.query + biases.key + biases.value
+      }
+    means.model.compute.addBias(&out, all.map { -$0 })
+    return out
+  }
+
+  /// The rows of the stacked projections that were observed, [F, C], as they act on a normalised state.
+  func projections(_ means: AttackerMeans) -> Matrix {
+    let (weights, compute) = (means.model.stack.blocks[block], means.model.compute)
+    let targets: [AdapterTarget] =
+      switch tensors {
+      case .keysAndValues: [.key, .value]
+      case .keys: [.key]
+      case .values: [.value]
+      case .queriesKeysAndValues: [.query, .key, .value]
+      }
+    let all = targets.map { weights.effective($0, compute) }
+    return Matrix(rows: all.reduce(0) { $0 + $1.rows }, columns: all[0].columns, values: all.flatMap(\.values))
+  }
+}
