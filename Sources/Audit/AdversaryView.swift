@@ -10,10 +10,12 @@ package struct AdversaryView: Sendable, Equatable {
   package var observations: [Channel: Observation]
   /// Documents that were one message of training: message `i` is documents `messages[i]..<messages[i + 1]`. One document a message where nothing
   /// else is known.
-  package var messages: [Int]
+  package var messages: [Int] { ownMessages ?? Array(0...documents) }
+  private var ownMessages: [Int]?
   /// Positions that each document sent at once; the rest came one by one, as the model wrote them (O2, O6). Whole documents where nothing else is
   /// known.
-  package var promptLengths: [Int]
+  package var promptLengths: [Int] { ownPromptLengths ?? zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
+  private var ownPromptLengths: [Int]?
   /// What the client's defense publishes about h̃_A, whether that is in the view or only what was computed from it.
   package var inputNoise: NoiseStatement
 
@@ -23,8 +25,10 @@ package struct AdversaryView: Sendable, Equatable {
   ) {
     self.inputNoise = inputNoise ?? observations[.inputHiddenStates]?.noise ?? .none
     (self.identity, self.partition, self.offsets, self.observations) = (identity, partition, offsets, observations)
-    self.messages = messages ?? Array(0...max(0, offsets.count - 1))
-    self.promptLengths = promptLengths ?? zip(offsets, offsets.dropFirst()).map { $1 - $0 }
+    // What is the default is not kept, so that equal views are equal.
+    let documents = max(0, offsets.count - 1)
+    ownMessages = messages == Array(0...documents) ? nil : messages
+    ownPromptLengths = promptLengths == zip(offsets, offsets.dropFirst()).map { $1 - $0 } ? nil : promptLengths
   }
 
   package var documents: Int { max(0, offsets.count - 1) }

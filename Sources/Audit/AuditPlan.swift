@@ -25,6 +25,8 @@ package struct AuditPlan: Sendable {
   package var capture: CapturePlan?
   /// Clipping and noise on ∂L/∂h_B, or nil.
   package var gradientDefense: GradientDefensePlan?
+  /// Task accuracies to show beside the leakage, or nil.
+  package var task: TaskReference?
   /// A union of grids; empty without a sweep.
   package var sweep: [SweepGrid]
 

@@ -38,6 +38,10 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   package var controls: Controls?
   /// Attacks that gave no result in a cell, and why; the other attacks of the cell went on.
   package var failures: [AttackFailure]?
+  /// Channel by channel, the best attack in every cell or why there is none; nil in records of earlier releases.
+  package var channels: [ChannelFinding]?
+  /// What the split model can still do, fine-tuned under the noise; nil when the plan did not ask for it.
+  package var task: [TaskAccuracy]?
 
   package init(
     runID: String, complete: Bool, eligible: Bool, created: String, plan: SettingValue, planSHA256: String, versions: [String: String],
@@ -60,7 +64,7 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version", runID = "run_id", complete, eligible, created, plan, planSHA256 = "plan_sha256", versions, commit
     case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings, coverage
-    case invocation, attacks, references, valid, invalidReasons = "invalid_reasons", controls, failures
+    case invocation, attacks, references, valid, invalidReasons = "invalid_reasons", controls, failures, channels, task
   }
 }
 

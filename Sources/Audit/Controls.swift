@@ -5,11 +5,16 @@ package struct Controls: Sendable, Codable, Equatable {
   /// One per cell in which an attack was trained on shuffled labels; empty when the plan has no such attack.
   package var shuffled: [ShuffledControl]
 
-  package init(plantedLeaks: [PlantedLeakControl] = [], shuffled: [ShuffledControl] = []) {
-    (self.plantedLeaks, self.shuffled) = (plantedLeaks, shuffled)
+  /// One per cell and channel that the server computes from h̃_A, where both were attacked; nil in records of earlier releases.
+  package var internalChannels: [InternalChannelCheck]?
+
+  package init(
+    plantedLeaks: [PlantedLeakControl] = [], shuffled: [ShuffledControl] = [], internalChannels: [InternalChannelCheck]? = nil
+  ) {
+    (self.plantedLeaks, self.shuffled, self.internalChannels) = (plantedLeaks, shuffled, internalChannels)
   }
 
-  enum CodingKeys: String, CodingKey { case plantedLeaks = "planted_leak", shuffled }
+  enum CodingKeys: String, CodingKey { case plantedLeaks = "planted_leak", shuffled, internalChannels = "internal_channels" }
 
   /// Why the run is not valid, one sentence each; empty if every control behaved.
   package var problems: [String] {
@@ -21,7 +26,11 @@ package struct Controls: Sendable, Codable, Equatable {
       "\($0.attack), which was trained on shuffled labels, read \(Self.percent($0.accuracy)) of the tokens of \($0.cell), more than the "
         + "\(Self.percent($0.chance)) of chance; something tells attacks the truth, so high scores mean nothing"
     }
-    return leaks + shuffles
+    let inequalities = (internalChannels ?? []).filter { !$0.passed }.map {
+      "\($0.attack) read \(Self.percent($0.accuracy)) of the tokens of \($0.cell) from \($0.channel), which the server computes from states that gave "
+        + "the best attack \(Self.percent($0.stateAccuracy)); an attack on the states is missing or too weak"
+    }
+    return leaks + shuffles + inequalities
   }
 
   private static func percent(_ fraction: Double) -> String { SettingValue.number((fraction * 1000).rounded() / 10).label + " %" }
@@ -73,4 +82,9 @@ package struct AttackFailure: Sendable, Codable, Equatable {
   package init(cell: String, attack: String, message: String) {
     (self.cell, self.attack, self.message) = (cell, attack, message)
   }
+}
+
+extension AttackFailure {
+  /// Whether the attack says that it does not apply here, which no second try would change.
+  package var isNotApplicable: Bool { message.contains("not applicable:") }
 }

@@ -5,7 +5,7 @@ import SplitLearning
 enum PlanKeys {
   static let plan = [
     "plan", "version", "description", "paper", "model", "threat_model", "dataset", "defense", "attack", "attacks", "metrics", "seeds",
-    "sweep", "victim", "reference", "capture", "gradient_defense",
+    "sweep", "victim", "reference", "capture", "gradient_defense", "task",
   ]
   static let model = ["checkpoint", "partition"]
   static let partition = ["input", "output"]
@@ -41,6 +41,7 @@ extension AuditPlan {
     reference = try root.optional("reference")?.integer(in: 0...1_000_000) ?? 0
     victim = try root.optional("victim").map { try VictimPlan($0) }
     capture = try root.optional("capture").map { try CapturePlan($0) }
+    task = try root.optional("task").map { try TaskReference($0) }
     gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
     if !cell { _ = try cells() }
   }

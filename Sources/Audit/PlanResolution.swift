@@ -89,6 +89,7 @@ extension AuditPlan {
     if reference > 0 { map["reference"] = .number(Double(reference)) }
     if let victim { map["victim"] = victim.resolved }
     if let capture { map["capture"] = capture.resolved }
+    if let task { map["task"] = task.resolved }
     if let gradientDefense { map["gradient_defense"] = gradientDefense.resolved }
     if let noise = threatModel.noise, case .map(var inner)? = map["threat_model"] {
       inner["noise"] = .string(noise.rawValue)

@@ -87,10 +87,29 @@ package final class AuditRunner {
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
+    if let task = plan.task {
+      record?.task = try accuracies(task, in: directory)
+      if let record { try RecordFile.write(record, toDirectory: directory) }
+    }
     try AtomicFile.write(
       try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name), isPrivate: true)
     guard let record else { throw Fault(.invalidData, "the plan has no cell") }
     return record
+  }
+
+  /// Task accuracies of the plan: from a record, or by running the training plan in `directory`/task, where it resumes.
+  private func accuracies(_ task: TaskReference, in directory: URL) throws -> [TaskAccuracy] {
+    switch task.source {
+    case .record(let path):
+      return try TrainingRecord(json: AtomicFile.read(URL(filePath: path), limit: 1 << 28), at: path).accuracies(source: path)
+    case .plan(let path, let set):
+      let training = try TrainingPlan(contentsOf: path, set: set, known: Catalogs.names(in: store), tasks: TaskData.names)
+      let record = try TrainingSuite.run(training, in: directory.appending(path: "task"), store: store, compute: compute) {
+        number, cells, id, fraction, step, loss in
+        try report(Progress(cell: number, cells: cells, stage: "fine-tuning \(id), step \(step)", fraction: fraction))
+      }
+      return record.accuracies(source: path)
+    }
   }
 
   private func origin(_ loaded: LoadedModel, _ bench: Workbench) -> [String: String] {
@@ -249,17 +268,22 @@ package final class AuditRunner {
     var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
     timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
     let descriptions = AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
-    return AuditRecord(
+    let (results, failures) = (cells.flatMap(\.results), cells.flatMap(\.failures))
+    var record = AuditRecord(
       runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
       versions: Compute.libraryVersions.merging(["fedsea-audit": Version.current]) { $1 }, commit: Provenance.commit(root: store.root),
       host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
-      defense: plan.defense.resolved, results: cells.flatMap(\.results), utility: cells.flatMap(\.utility), margins: margins,
+      defense: plan.defense.resolved, results: results, utility: cells.flatMap(\.utility), margins: margins,
       timings: timings,
       warnings: Self.distinct(benches.values.flatMap(\.corpus.warnings) + cells.flatMap(\.warnings)), coverage: Coverage.of(plan),
       invocation: invocation, attacks: descriptions,
       references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil,
-      controls: Controls(plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled)),
-      failures: cells.flatMap(\.failures))
+      controls: Controls(
+        plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled),
+        internalChannels: ChannelFindings.checks(results)),
+      failures: failures)
+    record.channels = ChannelFindings.of(plan, results, failures)
+    return record
   }
 
   /// The texts without repetitions, in their first order.

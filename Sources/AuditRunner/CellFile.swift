@@ -22,11 +22,12 @@ package struct CellFile: Codable, Sendable {
 
   package static func url(_ cell: String, in directory: URL) -> URL { directory.appending(path: "cells/\(cell)/cell.json") }
 
-  /// The finished cell, or nil if there is none of this origin; a cell in which an attack failed is computed again.
+  /// The finished cell, or nil if there is none of this origin; a cell in which an attack failed is computed again,
+  /// unless it said that it does not apply.
   package static func read(_ cell: String, in directory: URL, origin: [String: String]) -> CellFile? {
     guard let data = try? AtomicFile.read(url(cell, in: directory), limit: 1 << 28) else { return nil }
     guard let file = try? JSONDecoder().decode(CellFile.self, from: data), file.cell == cell, file.origin == origin else { return nil }
-    return file.failures.isEmpty ? file : nil
+    return file.failures.allSatisfy(\.isNotApplicable) ? file : nil
   }
 
   package func write(in directory: URL) throws {

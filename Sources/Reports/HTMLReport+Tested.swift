@@ -79,15 +79,20 @@ extension HTMLReport {
         rows.append(ChannelCoverage(channel: channel.rawValue, protection: .unprotected, note: "no defense recorded"))
       }
     }
-    let other = ["gradients (training)", "loss values (training)", "KV cache kept by the server", "timing and message sizes"]
+    let other = ["loss values (training)", "timing and message sizes"]
     return rows + other.map { ChannelCoverage(channel: $0, protection: .notExamined, note: "not recorded by this run") }
   }
 
-  private static let channelNames = [
+  static let channelNames = [
     Channel.inputHiddenStates.rawValue: "hidden states that the client sends",
     Channel.outputHiddenStates.rawValue: "hidden states that the server sends back",
     Channel.outputGradients.rawValue: "loss gradients that the client sends back in training",
     Channel.inputGradients.rawValue: "loss gradients that the server returns in training",
+    Channel.queries.rawValue: "queries that the server computes",
+    Channel.keys.rawValue: "keys in the server's cache",
+    Channel.values.rawValue: "values in the server's cache",
+    Channel.attentionMaps.rawValue: "attention maps that the server computes",
+    Channel.queryWeightGradients.rawValue: "weight gradients of the client's blocks, on their way to be averaged",
     Channel.lengths.rawValue: "text lengths and positions",
   ]
 

@@ -34,65 +34,23 @@ struct TrainCommand: ParsableCommand {
     let cells = try plan.cells(tasks: TaskData.names)
     let runID = String(plan.sha256.prefix(12))
     let directory = URL(filePath: output ?? "\(workspace.root)/notebooks-data/\(plan.name)/\(runID)")
-    do { try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true) } catch {
-      throw Fault(
-        .cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: directory.path, hint: "choose another with --output")
-    }
-    removeLeftovers(in: directory)
     Terminal.say("task           \(plan.task.name) from \(plan.task.path)")
     Terminal.say("split          \(cells.count) cells of \(plan.steps) steps × \(plan.batch) texts, \(plan.precision.rawValue)")
     Terminal.say("output         \(directory.path)\n")
-    var record =
-      try earlier(directory, runID)
-      ?? TrainingRecord(
-        runID: runID, commit: Provenance.commit(root: URL(filePath: workspace.root)), host: Provenance.host(workspace.compute).cpu,
-        checkpoint: plan.model.checkpoint, plan: plan.written)
-
     let interruption = Interruption()
     let line = ProgressLine()
     defer { line.clear() }
-    let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, precision: plan.precision, compute: workspace.compute)
-    for (number, cell) in cells.enumerated() where !record.cells.contains(where: { $0.id == cell.id }) {
-      let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
-      let runner = try TrainingRunner(cell, loaded: loaded, data: data)
-      let checkpoint = directory.appending(path: "checkpoint-\(cell.id).safetensors").path
-      let recorder = try cell.plan.record.map { plan in
-        Terminal.say("recording      about \(runner.predictedBytes(plan).formatted(.byteCount(style: .file))) for \(cell.id)")
-        return try runner.recorder(plan, folder: directory.appending(path: "views/\(cell.id)").path, runID: runID)
-      }
-      let result = try runner.run(id: cell.id, checkpoint: checkpoint, recorder: recorder) { fraction, step, loss in
-        try interruption.check()
-        let done = (Double(number) + fraction) / Double(cells.count)
-        line.show("cell \(number + 1) of \(cells.count): \(cell.id), step \(step), loss \(String(format: "%.3f", loss))", fraction: done)
-      }
-      try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
-      record.cells.append(result)
-      try AtomicFile.write(try record.encoded(), to: directory.appending(path: "training.json"))
+    let record = try TrainingSuite.run(
+      plan, in: directory, store: workspace.store, compute: workspace.compute, announce: { Terminal.say($0) }
+    ) { number, cells, id, fraction, step, loss in
+      try interruption.check()
+      line.show("cell \(number) of \(cells): \(id), step \(step), loss \(String(format: "%.3f", loss))", fraction: fraction)
     }
     line.clear()
     switch format {
     case .json: try Output.write(String(decoding: record.encoded(), as: UTF8.self) + "\n")
     case .text: try Output.write(table(record))
     }
-  }
-
-  /// Checkpoints that a killed run had begun to write.
-  private func removeLeftovers(in directory: URL) {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-    where name.hasPrefix("checkpoint-") && name.contains(".safetensors.partial-") {
-      try? FileManager.default.removeItem(at: directory.appending(path: name))
-    }
-  }
-
-  /// The record of an earlier, unfinished run of the same plan.
-  private func earlier(_ directory: URL, _ runID: String) throws -> TrainingRecord? {
-    let file = directory.appending(path: "training.json")
-    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    let record = try TrainingRecord(json: AtomicFile.read(file, limit: 1 << 28), at: file.path)
-    guard record.runID == runID else {
-      throw Fault(.invalidData, "the file is a record of another plan", at: file.path, hint: "choose another folder with --output")
-    }
-    return record
   }
 
   private func table(_ record: TrainingRecord) -> String {

@@ -41,7 +41,7 @@ import Testing
     try ViewFile.write(view, to: scratch.file("whole.h5"))
     let description = ChannelDescription(columns: columns)
     let writer = try ViewWriter(
-      scratch.file("streamed.h5"), identity: view.identity, partition: view.partition,
+      scratch.file("streamed.h5"), identity: view.identity, partition: view.partition, inputNoise: view.inputNoise,
       channels: [.inputHiddenStates: description, .outputHiddenStates: description])
     var document = 0
     while document < 200 {

@@ -1,0 +1,65 @@
+import Audit
+
+/// Says of every channel what the run found, or why it found nothing.
+enum ChannelFindings {
+  /// The metric a channel is judged by: what it can tell.
+  static func metric(_ channel: Channel, among measured: Set<String>) -> String {
+    let own =
+      switch channel {
+      case .outputGradients, .inputGradients: "label_accuracy"
+      case .outputHiddenStates: "response_accuracy"
+      default: "token_accuracy"
+      }
+    return measured.contains(own) ? own : "token_accuracy"
+  }
+
+  static func of(_ plan: AuditPlan, _ results: [CellResult], _ failures: [AttackFailure]) -> [ChannelFinding] {
+    Channel.allCases.flatMap { channel -> [ChannelFinding] in
+      let own = results.filter { $0.channel == channel.rawValue && $0.gainOverBaseline != nil }
+      let metric = metric(channel, among: Set(own.map(\.metric)))
+      let judged = own.filter { $0.metric == metric }
+      guard !judged.isEmpty else {
+        return [ChannelFinding(channel: channel.rawValue, notApplicable: reason(channel, plan, failures))]
+      }
+      var order: [String] = []
+      for result in judged where !order.contains(result.cell) { order.append(result.cell) }
+      return order.map { cell in
+        let all = judged.filter { $0.cell == cell }
+        let best = all.max { $0.mean == $1.mean ? $0.seconds > $1.seconds : $0.mean < $1.mean }!
+        var finding = ChannelFinding(
+          channel: channel.rawValue, cell: cell, settings: best.settings, metric: metric, attacks: all.count)
+        (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (best.attack, best.mean, best.ci95, best.n)
+        (finding.gainOverBaseline, finding.gainCI95) = (best.gainOverBaseline, best.gainCI95)
+        (finding.seconds, finding.allSeconds) = (best.seconds, all.reduce(0) { $0 + $1.seconds })
+        return finding
+      }
+    }
+  }
+
+  private static func reason(_ channel: Channel, _ plan: AuditPlan, _ failures: [AttackFailure]) -> String {
+    let role = plan.threatModel.role
+    if !role.observable.contains(channel) { return "a \(role.rawValue) does not come to see it" }
+    if channel == .lengths { return "lengths are read as they are: see what can be inferred" }
+    if !plan.threatModel.channels.contains(channel) { return "the plan's threat model does not grant it" }
+    let readers = AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
+    let planned = plan.attacks.filter { readers.contains($0.name) }.map(\.label)
+    if readers.isEmpty { return "no attack of this release begins with it: what it tells is in the channels that it is computed from" }
+    if planned.isEmpty { return "no attack of the plan reads it; \(readers.joined(separator: ", ")) would" }
+    if let failure = failures.first(where: { planned.contains($0.attack) }) { return "\(failure.attack): \(failure.message)" }
+    return "its attacks gave no result"
+  }
+
+  /// For every cell with attacks on h̃_A and on what the server computed from it.
+  static func checks(_ results: [CellResult]) -> [InternalChannelCheck] {
+    let judged = results.filter { $0.metric == "token_accuracy" && $0.gainOverBaseline != nil && $0.ci95.count == 2 }
+    return Dictionary(grouping: judged, by: \.cell).sorted { $0.key < $1.key }.flatMap { cell, all -> [InternalChannelCheck] in
+      guard let states = all.filter({ $0.channel == Channel.inputHiddenStates.rawValue }).max(by: { $0.mean < $1.mean }) else { return [] }
+      return Channel.allCases.filter(\.isServerInternal).compactMap { channel in
+        guard let best = all.filter({ $0.channel == channel.rawValue }).max(by: { $0.mean < $1.mean }) else { return nil }
+        return InternalChannelCheck(
+          cell: cell, channel: channel.rawValue, attack: best.attack, accuracy: best.mean, stateAccuracy: states.mean,
+          bound: states.ci95[1], low: best.ci95[0])
+      }
+    }
+  }
+}

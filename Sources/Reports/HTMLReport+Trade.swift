@@ -1,0 +1,146 @@
+import Audit
+
+/// One partition depth of the picture: leakage and task accuracy at every noise level.
+struct TradePanel {
+  var title: String
+  var points: [Point]
+
+  struct Point {
+    var relative: Double
+    /// Mean over seeds, and the widest interval.
+    var leakage: (mean: Double, low: Double, high: Double)?
+    var task: (mean: Double, low: Double, high: Double)?
+    var taskSeeds: Int
+  }
+}
+
+extension HTMLReport {
+  /// The picture that the audit exists for: what the best attack reads, and what the fine-tuned split model can still do, over noise and depth.
+  var trade: Markup {
+    guard let task = record.task, !task.isEmpty, !tradePanels.isEmpty else { return "" }
+    let name = task[0].task
+    let central = task.filter { $0.partitionInput >= record.checkpoint.blocks }
+    let centralText: Markup =
+      central.isEmpty
+      ? ""
+      : """
+       Centralized, without a split, the model reaches \(NumberText.percent(central.reduce(0) { $0 + $1.after } / Double(central.count))) \
+      (dotted line).
+      """
+    let sources = Set(task.map(\.source)).sorted().map { "<li>\(truncated($0, to: 200).text)</li>" as Markup }
+    let figures = tradePanels.map { panel in
+      "<figure><h3>\(panel.title)</h3>\(chart(panel, central: central))</figure>" as Markup
+    }
+    return """
+      <p>Solid: the share of the private text that the best attack reads. Dashed: the accuracy of the split model on the task “\(name)”, fine-tuned with \
+      that noise in training and when judged. A defense is worth having where the solid line is low and the dashed line high.\(centralText)</p>
+      <ul class="legend"><li class="first"><span class="swatch">\(Self.swatch("s0", dashed: false))</span>text read by the best attack</li>\
+      <li><span class="swatch">\(Self.swatch("s1", dashed: true))</span>task accuracy after fine-tuning</li></ul>
+      <div class="panels">\(figures)</div>
+      \(tradeTable)
+      <p class="note">Task accuracies come from:</p><ul class="note">\(sources)</ul>
+      """
+  }
+
+  var tradePanels: [TradePanel] {
+    guard let task = record.task, let channels = record.channels else { return [] }
+    let states = channels.filter { $0.channel == Channel.inputHiddenStates.rawValue && $0.mean != nil }
+    func partition(_ finding: ChannelFinding) -> Int? { finding.settings["model.partition.input"]?.number.flatMap { Int(exactly: $0) } }
+    let depths = Set(states.compactMap(partition)).sorted()
+    return depths.compactMap { depth in
+      let own = states.filter { partition($0) == depth }
+      let judged = task.filter { $0.partitionInput == depth }
+      let levels = Set(own.compactMap { NoisePoint(settings: $0.settings).relative } + judged.compactMap(\.relative)).sorted()
+      let points = levels.map { level in
+        let leaks = own.filter { NoisePoint(settings: $0.settings).relative.map { abs($0 - level) < 1e-9 } ?? false }
+        let scores = judged.filter { $0.relative.map { abs($0 - level) < 1e-9 } ?? false }
+        return TradePanel.Point(
+          relative: level, leakage: Self.pooled(leaks.map { ($0.mean!, $0.ci95 ?? []) }),
+          task: Self.pooled(scores.map { ($0.after, $0.ci95) }),
+          taskSeeds: scores.count)
+      }
+      return points.contains { $0.leakage != nil && $0.task != nil } ? TradePanel(title: "p = \(depth)", points: points) : nil
+    }
+  }
+
+  private static func pooled(_ values: [(mean: Double, interval: [Double])]) -> (mean: Double, low: Double, high: Double)? {
+    guard !values.isEmpty else { return nil }
+    let mean = values.reduce(0) { $0 + $1.mean } / Double(values.count)
+    return (
+      mean, values.compactMap(\.interval.first).min() ?? mean,
+      values.compactMap { $0.interval.count == 2 ? $0.interval[1] : nil }.max() ?? mean
+    )
+  }
+
+  private func chart(_ panel: TradePanel, central: [TaskAccuracy]) -> Markup {
+    let (left, right, top, height) = (46.0, 12.0, 10.0, 180.0)
+    let step = 74.0
+    let width = left + right + step * Double(panel.points.count)
+    func x(_ index: Int) -> Double { left + (Double(index) + 0.5) * step }
+    func y(_ value: Double) -> Double { top + height * (1 - min(1, max(0, value))) }
+    func c(_ value: Double) -> String { NumberText.coordinate(value) }
+    var out: Markup = ""
+    for tick in [0, 0.25, 0.5, 0.75, 1] {
+      out += """
+        <path class="\(tick == 0 ? "axis" : "grid")" d="M\(c(left)) \(c(y(tick)))H\(c(width - right))"/>\
+        <text class="tick end" x="\(c(left - 6))" y="\(c(y(tick) + 3.5))">\(NumberText.fixed(100 * tick, 0))\(tick == 1 ? "\u{202F}%" : "")</text>
+        """
+    }
+    if !central.isEmpty {
+      let mean = central.reduce(0) { $0 + $1.after } / Double(central.count)
+      out += "<path class=\"grid\" style=\"stroke:var(--c1);stroke-dasharray:1 4\" d=\"M\(c(left)) \(c(y(mean)))H\(c(width - right))\"/>"
+    }
+    func series(_ style: String, dashed: Bool, _ value: (TradePanel.Point) -> (mean: Double, low: Double, high: Double)?) -> Markup {
+      var (path, marks, isOpen): (String, Markup, Bool) = ("", "", false)
+      for (index, point) in panel.points.enumerated() {
+        guard let v = value(point) else { isOpen = false; continue }
+        path += "\(isOpen ? "L" : "M")\(c(x(index))) \(c(y(v.mean)))"
+        isOpen = true
+        marks += """
+          <path class="bar" d="M\(c(x(index))) \(c(y(v.low)))V\(c(y(v.high)))"/>\
+          <circle class="mark\(dashed ? " hollow" : "")" cx="\(c(x(index)))" cy="\(c(y(v.mean)))" r="4"/>
+          """
+      }
+      let dash: Markup = dashed ? " style=\"stroke-dasharray:6 4\"" : ""
+      return "<g class=\"\(style)\"><path class=\"line\" stroke-width=\"2\"\(dash) d=\"\(path)\"/>\(marks)</g>"
+    }
+    out += series("s1", dashed: true) { $0.task }
+    out += series("s0", dashed: false) { $0.leakage }
+    for (index, point) in panel.points.enumerated() {
+      out +=
+        "<text class=\"tick strong mid\" x=\"\(c(x(index)))\" y=\"\(c(top + height + 17))\">\(NumberText.significant(point.relative, 3))</text>"
+    }
+    out +=
+      "<text class=\"tick faint mid\" x=\"\(c(left + (width - left - right) / 2))\" y=\"\(c(top + height + 33))\">noise, mean|ε| / mean|h|</text>"
+    let label = "Leakage and task accuracy against noise at \(panel.title); the numbers are in the table below."
+    return "<svg class=\"chart\" viewBox=\"0 0 \(c(width)) \(c(top + height + 40))\" role=\"img\" aria-label=\"\(label)\">\(out)</svg>"
+  }
+
+  private var tradeTable: Markup {
+    func text(_ value: (mean: Double, low: Double, high: Double)?) -> Markup {
+      value.map {
+        "\(NumberText.percent($0.mean)) <span class=\"ci\">[\(NumberText.fixed(100 * $0.low, 1))–\(NumberText.fixed(100 * $0.high, 1))]</span>"
+      } ?? "–"
+    }
+    let rows = tradePanels.flatMap { panel in
+      panel.points.map { point -> Markup in
+        """
+        <tr><th scope="row">\(panel.title)</th><td class="num">\(NumberText.significant(point.relative, 3))</td><td class="num">\(text(point.leakage))</td>\
+        <td class="num">\(text(point.task))</td><td class="num">\(point.taskSeeds)</td></tr>
+        """
+      }
+    }
+    return scrolling(
+      "Leakage and task accuracy",
+      """
+      <table><thead><tr><th scope="col">Depth</th><th scope="col" class="num">Noise</th><th scope="col" class="num">Text read</th>\
+      <th scope="col" class="num">Task accuracy</th><th scope="col" class="num">Seeds of the task</th></tr></thead><tbody class="rows">\(rows)</tbody></table>
+      """)
+  }
+
+  private static func swatch(_ style: String, dashed: Bool) -> Markup {
+    let dash: Markup = dashed ? " style=\"stroke-dasharray:6 4\"" : ""
+    return
+      "<svg width=\"28\" height=\"10\" class=\"\(style)\" aria-hidden=\"true\"><path class=\"line\" stroke-width=\"2\"\(dash) d=\"M1 5H27\"/></svg>"
+  }
+}

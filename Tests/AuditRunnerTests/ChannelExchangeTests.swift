@@ -1,0 +1,190 @@
+import Attacks
+import Audit
+import AuditRunner
+import Checkpoints
+import Diagnostics
+import Kernels
+import Llama
+import Privacy
+import PrivateText
+import SplitLearning
+import TestSupport
+import Testing
+
+/// What the tap records of each channel on tiny models, and what the attacks on them must therefore find.
+@Suite(.serialized) struct ChannelExchangeTests {
+  struct Scene {
+    var model: LlamaModel
+    var documents: [PrivateDocument]
+    var means: AttackerMeans
+
+    init(_ name: String = "tiny-gqa", documents count: Int = 5, length: Int = 11) throws {
+      model = try LlamaModel(Checkpoint.open(at: Fixture.path("llama/\(name)")))
+      var generator = CounterRandom(seed: 8, stream: "documents").generator()
+      let vocabulary = Int32(model.configuration.vocabularySize)
+      func text(_ n: Int) -> [Int32] { (0..<n).map { _ in Int32.random(in: 0..<vocabulary, using: &generator) } }
+      documents = (0..<count).map { PrivateDocument(id: "\($0)", text: "", tokens: text(length - $0 % 3)) }
+      means = AttackerMeans(
+        model: model, auxiliary: (0..<40).map { _ in text(length) }, excluded: [], seed: 1, memory: AttackerMemory())
+    }
+
+    func setting(_ p: Int, _ channels: [Channel], sigma: Double = 0) throws -> SplitExchange.Setting {
+      let noise = sigma > 0 ? NoiseStatement(defense: "gaussian", law: .gaussian, sigma: sigma) : .none
+      let protector: any StateProtector = sigma > 0 ? Noisy(noise: noise) : Unprotected()
+      return SplitExchange.Setting(
+        model, PartitionPoints(input: p, output: 1), PreparedDefense(protector: protector, statement: noise, units: [:]), channels: channels
+      )
+    }
+
+    func view(_ setting: SplitExchange.Setting) throws -> (SplitExchange, AdversaryView) {
+      let identity = ViewIdentity(runID: "r", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: "")
+      let made = try SplitExchange.view(documents, setting, identity: identity)
+      return (made.exchange, made.view)
+    }
+
+    func attack(_ name: String, _ settings: [String: SettingValue] = [:], on view: AdversaryView) throws -> [[Int32]] {
+      try AttackCatalog.make(name, settings: settings).reconstruct(view, with: means) { _ in }.tokens
+    }
+  }
+
+  struct Noisy: StateProtector {
+    let noise: NoiseStatement
+    func protect(_ states: Matrix, sequences: [UInt64], positions: [Int]) -> Matrix {
+      noise.observed(
+        states, sequences: sequences, positions: positions, random: CounterRandom(seed: 3, stream: "test"), Compute(threads: 1))
+    }
+  }
+
+  static let models = ["tiny-gqa", "tiny-untied", "tiny-qwen2", "tiny-mistral"]
+
+  /// Known answer 5, and collision at every block that the server runs.
+  @Test(arguments: models) func cachesGiveEveryToken(name: String) throws {
+    let scene = try Scene(name)
+    let truth = scene.documents.map(\.tokens)
+    for p in 0..<scene.model.configuration.blocks - 1 {
+      var setting = try scene.setting(p, [.keys, .values, .queries])
+      setting.capture.places = (p..<scene.model.configuration.blocks - 1).map { .block($0) }
+      let (_, view) = try scene.view(setting)
+      for block in p..<scene.model.configuration.blocks - 1 {
+        let place: SettingValue = .number(Double(block))
+        #expect(try scene.attack("cache-collision", ["block": place], on: view) == truth, "collision, p \(p), block \(block)")
+        #expect(
+          try scene.attack("cache-inversion", ["block": place, "tensors": .string("queries-keys-and-values")], on: view) == truth,
+          "inversion, p \(p), block \(block)")
+      }
+    }
+  }
+
+  /// At a first position the solved state is the candidate's up to its length: least squares through the projections loses nothing but what they
+  /// do not see.
+  @Test func leastSquaresThroughAllProjectionsReturnsTheState() throws {
+    let scene = try Scene("tiny-gqa")
+    let (_, view) = try scene.view(try scene.setting(1, [.keys, .values, .queries, .inputHiddenStates]))
+    let found = try scene.attack("cache-inversion", ["tensors": .string("keys")], on: view)
+    let right = zip(found, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }
+    #expect(Double(right) / Double(view.tokens) > 0.9)
+  }
+
+  /// Under noise the cache of the first server block says no more than the states that it was made from (known answer 9).
+  @Test func noisyCachesSayNoMoreThanStates() throws {
+    let scene = try Scene(documents: 24)
+    let (_, view) = try scene.view(try scene.setting(1, [.inputHiddenStates, .keys, .values], sigma: 2.5))
+    func accuracy(_ found: [[Int32]]) -> Double {
+      Double(zip(found, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }) / Double(view.tokens)
+    }
+    let states = accuracy(try scene.attack("sequential-matching", on: view))
+    let collision = accuracy(try scene.attack("cache-collision", on: view))
+    let inversion = accuracy(try scene.attack("cache-inversion", on: view))
+    #expect(states < 1 && collision <= states + 0.05 && inversion <= states + 0.05, "\(states), \(collision), \(inversion)")
+    #expect(collision > 0.1, "\(collision)")
+  }
+
+  /// What is written while the run goes on is what memory would hold, channel by channel.
+  @Test func theFileHoldsWhatMemoryHolds() throws {
+    let scene = try Scene()
+    var setting = try scene.setting(1, Channel.allCases, sigma: 0.2)
+    setting.capture.places = [.first, .last]
+    setting.capture.heads = [1]
+    setting.capture.batch = 2
+    let (_, view) = try scene.view(setting)
+    try withFolder { folder in
+      let exchange = try SplitExchange.dump(
+        scene.documents, setting, identity: view.identity, to: folder + "/view.h5", decode: { _ in "" })
+      let read = try ViewFile.read(folder + "/view.h5")
+      #expect(read == view)
+      #expect(exchange.messages == [0, 2, 4, 5])
+      #expect(try ViewFile.read(folder + "/view.h5", channels: [.keys]).observations.keys.sorted { $0.rawValue < $1.rawValue } == [.keys])
+      let bytes = try SplitExchange.predictedBytes(setting, scene.documents, precision: .f32)
+      #expect(bytes == view.observations.values.reduce(0) { $0 + 4 * $1.values.values.count })
+    }
+  }
+
+  /// A row of a map is a law over the positions up to its own.
+  @Test func mapsAreLaws() throws {
+    let scene = try Scene()
+    let (_, view) = try scene.view(try scene.setting(1, [.attentionMaps]))
+    let maps = try #require(view.observations[.attentionMaps])
+    let longest = maps.values.columns / scene.model.configuration.heads
+    for d in 0..<view.documents {
+      for (t, row) in view.range(of: d).enumerated() {
+        for head in 0..<scene.model.configuration.heads {
+          let law = maps.values[row: row].dropFirst(head * longest).prefix(longest)
+          #expect(abs(law.reduce(0, +) - 1) < 1e-5)
+          #expect(law.dropFirst(t + 1).allSatisfy { $0 == 0 })
+        }
+      }
+    }
+  }
+
+  /// Known answer 12, and A15: states that came one by one are those of the whole text, and what the model wrote is read from h_B exactly, noise or
+  /// not.
+  @Test func responsesAreReadFromTheStream() throws {
+    let scene = try Scene()
+    var setting = try scene.setting(1, [.inputHiddenStates, .outputHiddenStates], sigma: 0.5)
+    setting.responses = 6
+    let (exchange, view) = try scene.view(setting)
+    #expect(view.promptLengths == scene.documents.map(\.tokens.count))
+    #expect(exchange.documents.allSatisfy { $0.tokens.count == $0.promptLength! + 6 })
+    var whole = scene
+    whole.documents = exchange.documents
+    setting.responses = 0
+    let (_, batch) = try whole.view(setting)
+    for channel in [Channel.inputHiddenStates, .outputHiddenStates] {
+      let (a, b) = (view.observations[channel]!.values.values, batch.observations[channel]!.values.values)
+      #expect(largestDifference(a, b) < 1e-4 * rootMeanSquare(b) * 10, "\(channel.rawValue)")
+    }
+    let found = try scene.attack("response-reading", on: view)
+    for (guess, document) in zip(found, exchange.documents) {
+      #expect(guess.dropFirst(document.promptLength!) == document.tokens.dropFirst(document.promptLength!))
+    }
+  }
+
+  /// The control knows positions only, so on random text it is at chance, and so is the inverter where maps carry nothing.
+  @Test func mapInverterAndItsControlAgreeOnRandomText() throws {
+    let scene = try Scene(documents: 12)
+    let (_, view) = try scene.view(try scene.setting(1, [.attentionMaps]))
+    let settings: [String: SettingValue] = ["steps": .number(40), "width": .number(16)]
+    let control = try scene.attack("map-position-control", settings, on: view)
+    let right = zip(control, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }
+    #expect(Double(right) / Double(view.tokens) < 0.1)
+    #expect(try scene.attack("map-inverter", settings, on: view).map(\.count) == scene.documents.map(\.tokens.count))
+  }
+
+  /// Views that do not fit are refused with a reason, never trapped on.
+  @Test func foreignViewsAreRefused() throws {
+    let scene = try Scene()
+    var (_, view) = try scene.view(try scene.setting(1, [.keys, .values, .attentionMaps]))
+    #expect(throws: Fault.self) { try scene.attack("cache-collision", ["block": .string("77")], on: view) }
+    #expect(throws: Fault.self) { try scene.attack("response-reading", on: view) }
+    #expect(throws: Fault.self) { try scene.attack("cache-collision", ["tensors": .string("queries-keys-and-values")], on: view) }
+    view.observations[.keys]!.blocks = [99]
+    view.observations[.attentionMaps]!.blocks = [99]
+    #expect(throws: Fault.self) { try scene.attack("cache-collision", on: view) }
+    #expect(throws: Fault.self) { try scene.attack("cache-inversion", on: view) }
+    #expect(throws: Fault.self) { try scene.attack("map-inverter", on: view) }
+    view.observations[.keys]!.blocks = [1]
+    view.observations[.keys]!.values = Matrix(rows: view.tokens, columns: 3)
+    #expect(throws: Fault.self) { try scene.attack("cache-collision", on: view) }
+    #expect(throws: Fault.self) { try scene.setting(1, [.keys]).capture.blocks(of: 1..<1) }
+  }
+}
