@@ -32,7 +32,7 @@ package struct SequentialMatching: Attack {
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
     deviations:
-      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
+      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
     cost:
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k1, channels: [.inputHiddenStates],
@@ -77,9 +77,14 @@ package struct SequentialMatching: Attack {
     let isForeign = mismatch != .none && (mismatch != .auto || means.knowledge < .k2)
     let sigma = try sigma(observation, view, means)
     var likelihood = CandidateLikelihood(noise: observation.noise, sigma: Float(sigma), profiles: isForeign)
+    var observed = observation.values
+    if observation.noise.law == .permuted {
+      // A secret order leaves the order statistics: sorted coordinates are compared (Thomas et al. 2025 for permuted states).
+      (likelihood.feature, observed) = (.sorted, StateFeature.sorted.applyInParts(observed, means.model.compute))
+    }
     // Self-training takes two passes and a fit between them; progress counts all three alike.
     let passes = isForeign && mismatch != .profile ? 3.0 : 1.0
-    var (found, forwards) = try decode(view, observation.values, likelihood, stack, means) { try progress($0 / passes) }
+    var (found, forwards) = try decode(view, observed, likelihood, stack, means) { try progress($0 / passes) }
     if isForeign, mismatch != .profile,
       let victim = try VictimModel(
         view, observation, found, sigma: sigma, stack: stack, method: mismatch, means, progress: { try progress((1 + $0) / passes) })

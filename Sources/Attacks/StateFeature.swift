@@ -8,6 +8,22 @@ struct StateFeature: Sendable {
   /// [B, C] → [B, observed columns]; rows are independent.
   let apply: @Sendable (Matrix, Compute) -> Matrix
 
+  /// Coordinates in rising order: what a secret order of the channels leaves.
+  static let sorted = StateFeature(name: "sorted") { states, compute in
+    var out = states
+    let columns = states.columns
+    out.values.withUnsafeMutableBufferPointer { buffer in
+      nonisolated(unsafe) let values = buffer
+      compute.parallel(over: states.rows, grain: 64) { rows in
+        for r in rows {
+          var row = values[r * columns..<(r + 1) * columns]
+          row.sort()
+        }
+      }
+    }
+    return out
+  }
+
   private static let rowsAtOnce = 2048
 
   /// The same for many rows, a part of them at a time.

@@ -14,6 +14,8 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
     case quantized
     /// The `kept` coordinates of largest magnitude of each token; the others are 0.
     case sparsified
+    /// The coordinates in a secret order, the same for all rows.
+    case permuted
   }
 
   /// Name of the defense, `none` without one.

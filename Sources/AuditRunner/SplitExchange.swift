@@ -1,5 +1,6 @@
 package import Audit
 import Checkpoints
+import Diagnostics
 import Kernels
 package import Llama
 package import Privacy
@@ -91,9 +92,16 @@ package struct SplitExchange {
       longest: (documents.map(\.tokens.count).max() ?? 0) + setting.responses)
     capture.widths = descriptions.mapValues(\.columns)
     server.probe = capture.probe
-    let tap = Tap(InProcessTransport(server))
+    let basis = setting.defense.protector as? any SecretBasis
+    let seat: any SplitTransport = basis.map { FoldedServer(InProcessTransport(server), $0) } ?? InProcessTransport(server)
+    let tap = Tap(seat)
     let client = SplitClient(
-      input: InputBlocks(model, points), output: OutputBlocks(model, points), transport: tap, protector: setting.defense.protector)
+      input: InputBlocks(model, points), output: OutputBlocks(model, points),
+      transport: basis.map { UnfoldingTransport(tap, $0) } ?? tap as any SplitTransport, protector: setting.defense.protector)
+    if basis != nil, let other = setting.channels.first(where: { $0 != .inputHiddenStates && $0 != .outputHiddenStates }) {
+      throw Fault(
+        .invalidData, "\(other.rawValue) is not recorded under a secret basis", hint: "its tensors are in that basis too; attack the states")
+    }
     let training = setting.channels.contains(where: \.isOfTraining) ? TrainingExchange(setting) : nil
 
     var sent = documents

@@ -9,6 +9,7 @@ package enum DefenseCatalog {
     LaplaceNoise.self,
     Quantization.self,
     Sparsification.self,
+    ChannelPermutation.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -50,12 +50,14 @@ extension HTMLReport {
     return depths.compactMap { depth in
       let own = states.filter { partition($0) == depth }
       let judged = task.filter { $0.partitionInput == depth }
-      let levels = Set(own.compactMap { NoisePoint(settings: $0.settings).relative } + judged.compactMap(\.relative)).sorted()
-      let points = levels.map { level in
-        let leaks = own.filter { NoisePoint(settings: $0.settings).relative.map { abs($0 - level) < 1e-9 } ?? false }
-        let scores = judged.filter { $0.relative.map { abs($0 - level) < 1e-9 } ?? false }
+      // Measured levels differ from the asked one in the last digits.
+      func level(_ x: Double) -> Double { (1000 * x).rounded() / 1000 }
+      let levels = Set((own.compactMap { NoisePoint(settings: $0.settings).relative } + judged.compactMap(\.relative)).map(level)).sorted()
+      let points = levels.map { wanted in
+        let leaks = own.filter { NoisePoint(settings: $0.settings).relative.map { level($0) == wanted } ?? false }
+        let scores = judged.filter { $0.relative.map { level($0) == wanted } ?? false }
         return TradePanel.Point(
-          relative: level, leakage: Self.pooled(leaks.map { ($0.mean!, $0.ci95 ?? []) }),
+          relative: wanted, leakage: Self.pooled(leaks.map { ($0.mean!, $0.ci95 ?? []) }),
           task: Self.pooled(scores.map { ($0.after, $0.ci95) }),
           taskSeeds: scores.count)
       }

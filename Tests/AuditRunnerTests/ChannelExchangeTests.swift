@@ -2,6 +2,7 @@ import Attacks
 import Audit
 import AuditRunner
 import Checkpoints
+import Defenses
 import Diagnostics
 import Kernels
 import Llama
@@ -117,6 +118,23 @@ import Testing
       let bytes = try SplitExchange.predictedBytes(setting, scene.documents, precision: .f32)
       #expect(bytes == view.observations.values.reduce(0) { $0 + 4 * $1.values.values.count })
     }
+  }
+
+  /// Known answer 8: a secret order of the channels hides nothing from order statistics, and changes nothing for the client.
+  @Test(arguments: models) func permutedStatesAreMatchedByTheirOrderStatistics(name: String) throws {
+    let scene = try Scene(name)
+    var setting = try scene.setting(1, [.inputHiddenStates, .outputHiddenStates])
+    let (plain, open) = try scene.view(setting)
+    let statistics = try StateStatistics(
+      rows: open.observations[.inputHiddenStates]!.values.values, channels: scene.model.configuration.hiddenSize)
+    setting.defense = try DefenseCatalog.make(DefensePlan(name: "permutation")).prepared(for: statistics, seed: 4)
+    let (exchange, view) = try scene.view(setting)
+    #expect(view.observations[.inputHiddenStates]!.values != open.observations[.inputHiddenStates]!.values)
+    #expect(exchange.lossPerDocument == plain.lossPerDocument)
+    #expect(try scene.attack("sequential-matching", on: view) == scene.documents.map(\.tokens))
+    #expect(try scene.attack("nearest-embedding", on: view) != scene.documents.map(\.tokens))
+    setting.channels = [.keys]
+    #expect(throws: Fault.self) { try scene.view(setting) }
   }
 
   /// A row of a map is a law over the positions up to its own.

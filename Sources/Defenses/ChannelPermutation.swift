@@ -1,0 +1,46 @@
+package import Audit
+package import Kernels
+package import Privacy
+import SplitLearning
+
+/// The channels of every state in a secret order, the same for all states; the server's weights are permuted to match (STIP, PermLLM, Centaur).
+package struct ChannelPermutation: Defense {
+  package static let description = MethodDescription(
+    name: "permutation", summary: "the channels of every state are sent in a secret order, and the server's weights permuted to match",
+    paper: "STIP (2023); PermLLM (2024); Centaur (2024)", cost: "none at run time", knowledge: .k0, channels: [.inputHiddenStates])
+  package static let takesNoise = false
+  package static let rules: [String: SettingRule] = [:]
+
+  package init(_ plan: DefensePlan) throws {}
+
+  package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
+    var generator = CounterRandom(seed: seed, stream: "defense/permutation").generator()
+    let order = Array(0..<statistics.channels).shuffled(using: &generator)
+    return PreparedDefense(
+      protector: PermutedBasis(order: order),
+      statement: NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0),
+      units: [
+        SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret order"), SettingKey.sigma: .number(0),
+        SettingKey.meanAbsolute: .number(0), SettingKey.relative: .number(0),
+      ])
+  }
+}
+
+/// Column c of a folded state is column `order[c]` of the plain one.
+package struct PermutedBasis: SecretBasis {
+  let order: [Int]
+
+  package func protect(_ states: Matrix, sequences: [UInt64], positions: [Int]) -> Matrix { folded(states) }
+
+  package func folded(_ states: Matrix) -> Matrix {
+    var out = states
+    for r in 0..<states.rows { for c in order.indices { out[r, c] = states[r, order[c]] } }
+    return out
+  }
+
+  package func unfolded(_ states: Matrix) -> Matrix {
+    var out = states
+    for r in 0..<states.rows { for c in order.indices { out[r, order[c]] = states[r, c] } }
+    return out
+  }
+}
