@@ -1,0 +1,66 @@
+import Audit
+import Foundation
+import Reports
+import Testing
+
+/// The channel table and the picture of leakage beside task accuracy.
+@Suite struct FullAuditReportTests {
+  private func record() -> AuditRecord {
+    var record = SyntheticRecord.record()
+    var cells: [ChannelFinding] = []
+    for result in record.results where result.metric == "token_accuracy" && result.attack == SyntheticRecord.attacks.last?.name {
+      var finding = ChannelFinding(
+        channel: Channel.inputHiddenStates.rawValue, cell: result.cell, settings: result.settings, metric: "token_accuracy", attacks: 1)
+      (finding.bestAttack, finding.mean, finding.ci95, finding.seconds) = (result.attack, result.mean, result.ci95, 3)
+      cells.append(finding)
+    }
+    record.channels = cells + [ChannelFinding(channel: Channel.keys.rawValue, notApplicable: "a <b> does not come to see it")]
+    record.task = [(1, 0.0, 0.9), (1, 0.9, 0.8), (2, 0.9000001, 0.7), (30, 0, 0.95)].map {
+      TaskAccuracy(
+        task: "sentiment", metric: "accuracy", partitionInput: $0.0, partitionOutput: 1, relative: $0.1, seed: 1, before: 0.5, after: $0.2,
+        ci95: [$0.2 - 0.05, $0.2 + 0.05], examples: 400, source: "somewhere")
+    }
+    record.checkpoint.blocks = 30
+    return record
+  }
+
+  @Test func drawsLeakageAndAccuracyOverNoiseAndDepth() throws {
+    let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
+    for part in ["Leakage and task accuracy", "p = 1", "p = 2", "90\u{202F}%", "70\u{202F}%", "95\u{202F}%", "sentiment", "somewhere"] {
+      #expect(page.text.contains(part), "\(part)")
+    }
+    // A level measured as 0.9000001 is the level 0.9: p = 2 has no row twice.
+    #expect(page.text.components(separatedBy: "0.900").count == 1)
+  }
+
+  @Test func saysOfEveryChannelWhatItGivesAwayOrWhyNothingIsSaid() throws {
+    let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
+    #expect(page.text.contains("keys in the server's cache"))
+    #expect(page.text.contains("not applicable: a <b> does not come to see it"))
+  }
+
+  @Test func aRecordWithoutTaskHasNoPicture() throws {
+    var record = record()
+    record.task = nil
+    #expect(!HTMLReport(record: record).render().contains("id=\"trade\""))
+    record.channels = nil
+    #expect(!HTMLReport(record: record).render().contains("id=\"channels\""))
+  }
+
+  /// What is computed from states cannot tell more than they do: a record that says so is not valid.
+  @Test func aBrokenInequalityInvalidatesTheRun() throws {
+    func check(_ accuracy: Double, low: Double) -> InternalChannelCheck {
+      InternalChannelCheck(
+        cell: "c", channel: Channel.keys.rawValue, attack: "cache-collision", accuracy: accuracy, stateAccuracy: 0.5, bound: 0.6, low: low)
+    }
+    let good = Controls(internalChannels: [check(0.55, low: 0.5)])
+    let bad = Controls(internalChannels: [check(0.9, low: 0.8)])
+    #expect(good.problems.isEmpty)
+    #expect(bad.problems.count == 1 && bad.problems[0].contains("cache-collision"))
+    let copy = try JSONDecoder().decode(Controls.self, from: JSONEncoder().encode(bad))
+    #expect(copy == bad)
+    var record = record()
+    record.controls = bad
+    #expect(HTMLReport(record: record).render().contains("beats"))
+  }
+}
