@@ -141,13 +141,16 @@ package final class AuditRunner {
       : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
+    let inferred = try InferenceStage(
+      cell: cell, bench: bench, documents: exchange.documents, viewPath: path, means: means, defense: defense, settings: settings
+    ).run(tell)
     return CellFile(
       cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
       samples: attacked.samples, utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
       reference: try reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
       plantedLeak: planted, shuffled: attacked.shuffled,
-      failures: attacked.failures, warnings: attacked.warnings)
+      failures: attacked.failures + inferred.failures, inference: inferred.results, warnings: attacked.warnings)
   }
 
   private struct Attacked {
@@ -248,7 +251,9 @@ package final class AuditRunner {
     }
     var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
     timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
-    let descriptions = AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
+    let descriptions =
+      AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
+      + InferenceCatalog.descriptions.filter { known in plan.inference.contains { $0.name == known.name } }
     return AuditRecord(
       runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
       versions: Compute.libraryVersions.merging(["fedsea-audit": Version.current]) { $1 }, commit: Provenance.commit(root: store.root),
@@ -259,7 +264,7 @@ package final class AuditRunner {
       invocation: invocation, attacks: descriptions,
       references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil,
       controls: Controls(plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled)),
-      failures: cells.flatMap(\.failures))
+      failures: cells.flatMap(\.failures), inference: plan.inference.isEmpty ? nil : cells.flatMap(\.inference))
   }
 
   /// The texts without repetitions, in their first order.

@@ -18,7 +18,8 @@ package struct HTMLReport {
   /// The whole page: HTML that is also well-formed XML. The same record gives the same bytes.
   package func render() -> String {
     let sections: [(id: String, title: String, body: Markup)] = [
-      ("glance", "At a glance", glance), ("controls", "Controls", controlsSection), ("tested", "What was tested", tested),
+      ("glance", "At a glance", glance), ("inference", "What can be inferred", inferred), ("controls", "Controls", controlsSection),
+      ("tested", "What was tested", tested),
       ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
       ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),
