@@ -48,7 +48,7 @@ package struct PrivateCorpus: Sendable {
 
   /// What the victim is fine-tuned on: other text of the source under attack (passages drawn with another seed; of a file, the file itself); where
   /// the plan has members among the documents, these and passages that overlap no document (of a file, these alone).
-  static func victimTexts(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws -> [[Int32]] {
+  package static func victimTexts(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws -> [[Int32]] {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
     var wanted = plan.dataset
     let others = plan.victim?.passages ?? VictimPlan.defaultPassages
