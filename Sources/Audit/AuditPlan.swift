@@ -15,6 +15,8 @@ package struct AuditPlan: Sendable {
   package var dataset: DatasetPlan
   package var defense: DefensePlan
   package var attacks: [AttackPlan]
+  /// Attacks on properties of documents instead of their tokens; empty without any.
+  package var inference: [AttackPlan]
   package var metrics: [String]
   package var seeds: [Int]
   /// Positions at which every cell is compared with the Bayes reference (exhaustive, oracle prefix); 0 for none.
@@ -67,6 +69,8 @@ package struct DatasetPlan: Sendable, Hashable {
   package var repeats = 1
   /// Tokens that the split model writes in answer to each document, one state each way a token; they become part of what is attacked.
   package var responses = 0
+  /// Share of the documents that is among the victim's fine-tuning texts; the others are not. Nil: none is.
+  package var members: Double?
 }
 
 /// A defense by name, its noise in one unit, and its other settings.

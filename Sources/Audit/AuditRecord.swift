@@ -42,13 +42,16 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   package var channels: [ChannelFinding]?
   /// What the split model can still do, fine-tuned under the noise; nil when the plan did not ask for it.
   package var task: [TaskAccuracy]?
+  /// What was inferred about documents; nil when the plan did not ask for it.
+  package var inference: [InferenceResult]?
 
   package init(
     runID: String, complete: Bool, eligible: Bool, created: String, plan: SettingValue, planSHA256: String, versions: [String: String],
     commit: String, host: HostDescription, checkpoint: CheckpointDescription, dataset: DatasetDescription, threatModel: ThreatModel,
     defense: SettingValue, results: [CellResult] = [], utility: [UtilityResult] = [], margins: [MarginHistogram] = [],
     timings: [String: Double] = [:], warnings: [String] = [], coverage: [ChannelCoverage]? = nil, invocation: [String]? = nil,
-    attacks: [MethodDescription]? = nil, references: [ReferenceResult]? = nil, controls: Controls? = nil, failures: [AttackFailure]? = nil
+    attacks: [MethodDescription]? = nil, references: [ReferenceResult]? = nil, controls: Controls? = nil, failures: [AttackFailure]? = nil,
+    inference: [InferenceResult]? = nil
   ) {
     (self.runID, self.complete, self.eligible, self.created) = (runID, complete, eligible, created)
     (self.plan, self.planSHA256, self.versions, self.commit) = (plan, planSHA256, versions, commit)
@@ -56,7 +59,7 @@ package struct AuditRecord: Sendable, Codable, Equatable {
     (self.defense, self.results, self.utility, self.margins) = (defense, results, utility, margins)
     (self.timings, self.warnings) = (timings, warnings)
     (self.coverage, self.invocation, self.attacks, self.references) = (coverage, invocation, attacks, references)
-    (self.controls, self.failures) = (controls, failures)
+    (self.controls, self.failures, self.inference) = (controls, failures, inference)
     invalidReasons = controls?.problems
     valid = invalidReasons?.isEmpty
   }
@@ -64,7 +67,7 @@ package struct AuditRecord: Sendable, Codable, Equatable {
   enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version", runID = "run_id", complete, eligible, created, plan, planSHA256 = "plan_sha256", versions, commit
     case host, checkpoint, dataset, threatModel = "threat_model", defense, results, utility, margins, timings, warnings, coverage
-    case invocation, attacks, references, valid, invalidReasons = "invalid_reasons", controls, failures, channels, task
+    case invocation, attacks, references, valid, invalidReasons = "invalid_reasons", controls, failures, channels, task, inference
   }
 }
 

@@ -6,12 +6,14 @@ package struct KnownNames: Sendable {
   package var defenses: [String: KnownMethod]
   package var attacks: [String: KnownMethod]
   package var metrics: [String]
+  package var inference: [String: KnownMethod]
 
   package init(
-    checkpoints: [String], datasets: [String: [String]], defenses: [String: KnownMethod], attacks: [String: KnownMethod], metrics: [String]
+    checkpoints: [String], datasets: [String: [String]], defenses: [String: KnownMethod], attacks: [String: KnownMethod], metrics: [String],
+    inference: [String: KnownMethod] = [:]
   ) {
     (self.checkpoints, self.datasets, self.defenses) = (checkpoints, datasets, defenses)
-    (self.attacks, self.metrics) = (attacks, metrics)
+    (self.attacks, self.metrics, self.inference) = (attacks, metrics, inference)
   }
 }
 

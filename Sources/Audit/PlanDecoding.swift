@@ -5,12 +5,12 @@ import SplitLearning
 enum PlanKeys {
   static let plan = [
     "plan", "version", "description", "paper", "model", "threat_model", "dataset", "defense", "attack", "attacks", "metrics", "seeds",
-    "sweep", "victim", "reference", "capture", "gradient_defense", "task",
+    "sweep", "victim", "reference", "capture", "gradient_defense", "task", "inference",
   ]
   static let model = ["checkpoint", "partition"]
   static let partition = ["input", "output"]
   static let threatModel = ["role", "knowledge", "channels", "auxiliary", "noise"]
-  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens", "repeats", "responses"]
+  static let dataset = ["name", "split", "path", "column", "limit", "min_tokens", "max_tokens", "repeats", "responses", "members"]
   static let capture = ["blocks", "heads", "batch", "client_blocks"]
   static let noise = ["mean_abs", "sigma", "relative", "epsilon", "delta", "clip"]
   /// Keys of which a defense takes one.
@@ -36,6 +36,7 @@ extension AuditPlan {
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
     defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
     attacks = try AttackPlan.list(root, known: known)
+    inference = try AttackPlan.inference(root, known: known)
     metrics = try AuditPlan.metrics(root.optional("metrics"), known: known)
     seeds = try AuditPlan.seeds(root.optional("seeds"))
     reference = try root.optional("reference")?.integer(in: 0...1_000_000) ?? 0
@@ -43,6 +44,7 @@ extension AuditPlan {
     capture = try root.optional("capture").map { try CapturePlan($0) }
     task = try root.optional("task").map { try TaskReference($0) }
     gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
+    try checkInference(root)
     if !cell { _ = try cells() }
   }
 
@@ -149,6 +151,7 @@ extension DatasetPlan {
     repeats = try map.optional("repeats")?.integer(in: 1...1_000) ?? 1
     responses = try map.optional("responses")?.integer(in: 0...4_096) ?? 0
     guard responses == 0 || repeats == 1 else { throw value.fault("responses are to documents that are sent once: repeats must be 1") }
+    members = try map.optional("members")?.number(in: 0...1)
     guard minTokens <= maxTokens else { throw value.fault("min_tokens \(minTokens) is above max_tokens \(maxTokens)") }
   }
 }

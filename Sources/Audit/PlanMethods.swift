@@ -80,7 +80,7 @@ extension AttackPlan {
   }
 
   /// Gives entries of the same name different labels, from the settings in which they differ.
-  private static func labelled(_ plans: [AttackPlan], _ values: [PlanValue]) throws -> [AttackPlan] {
+  static func labelled(_ plans: [AttackPlan], _ values: [PlanValue]) throws -> [AttackPlan] {
     var out = plans
     for group in Dictionary(grouping: plans.indices, by: { plans[$0].name }).values where group.count > 1 {
       let keys = Set(group.flatMap { plans[$0].settings.keys }).sorted()

@@ -87,6 +87,7 @@ extension AuditPlan {
       "metrics": .list(metrics.map { .string($0) }), "seeds": .list(seeds.map { .number(Double($0)) }),
     ]
     if reference > 0 { map["reference"] = .number(Double(reference)) }
+    if !inference.isEmpty { map["inference"] = .list(inference.map(\.resolved)) }
     if let victim { map["victim"] = victim.resolved }
     if let capture { map["capture"] = capture.resolved }
     if let task { map["task"] = task.resolved }
@@ -122,6 +123,7 @@ extension DatasetPlan {
       "max_tokens": .number(Double(maxTokens)),
     ]
     if repeats > 1 { map["repeats"] = .number(Double(repeats)) }
+    if let members { map["members"] = .number(members) }
     if responses > 0 { map["responses"] = .number(Double(responses)) }
     switch source {
     case .named(let name, let split): (map["name"], map["split"]) = (.string(name), .string(split))

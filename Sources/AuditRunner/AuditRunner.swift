@@ -160,13 +160,16 @@ package final class AuditRunner {
       : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
+    let inferred = try InferenceStage(
+      cell: cell, bench: bench, documents: exchange.documents, viewPath: path, means: means, defense: defense, settings: settings
+    ).run(tell)
     return CellFile(
       cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
       samples: attacked.samples, utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
       reference: try reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
       plantedLeak: planted, shuffled: attacked.shuffled,
-      failures: attacked.failures, warnings: attacked.warnings)
+      failures: attacked.failures + inferred.failures, inference: inferred.results, warnings: attacked.warnings)
   }
 
   private struct Attacked {
@@ -267,7 +270,9 @@ package final class AuditRunner {
     }
     var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
     timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
-    let descriptions = AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
+    let descriptions =
+      AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
+      + InferenceCatalog.descriptions.filter { known in plan.inference.contains { $0.name == known.name } }
     let (results, failures) = (cells.flatMap(\.results), cells.flatMap(\.failures))
     var record = AuditRecord(
       runID: runID, complete: complete, eligible: false, created: created, plan: plan.resolved, planSHA256: plan.sha256,
@@ -281,7 +286,7 @@ package final class AuditRunner {
       controls: Controls(
         plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled),
         internalChannels: ChannelFindings.checks(results)),
-      failures: failures)
+      failures: failures, inference: plan.inference.isEmpty ? nil : cells.flatMap(\.inference))
     record.channels = ChannelFindings.of(plan, results, failures)
     return record
   }

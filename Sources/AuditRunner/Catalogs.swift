@@ -1,3 +1,4 @@
+import Attacks
 package import Audit
 import Datasets
 import Defenses
@@ -13,7 +14,8 @@ package enum Catalogs {
       defenses: Dictionary(
         uniqueKeysWithValues: DefenseCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules, takesNoise: $0.takesNoise)) }),
       attacks: AttackRoster.rules.mapValues { KnownMethod(settings: $0) },
-      metrics: MetricCatalog.all.map(\.descriptor.name))
+      metrics: MetricCatalog.all.map(\.descriptor.name),
+      inference: InferenceCatalog.rules.mapValues { KnownMethod(settings: $0) })
   }
 }
 

@@ -18,6 +18,7 @@ package struct CellFile: Codable, Sendable {
   package var plantedLeak: PlantedLeakControl?
   package var shuffled: [ShuffledControl]
   package var failures: [AttackFailure]
+  package var inference: [InferenceResult]
   package var warnings: [String]
 
   package static func url(_ cell: String, in directory: URL) -> URL { directory.appending(path: "cells/\(cell)/cell.json") }

@@ -24,7 +24,12 @@ package struct PrivateCorpus: Sendable {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
     let set = try Self.documents(plan.dataset, seed: Self.textSeed, store: store, tokenize: tokenize)
     var lost = 0
-    documents = set.documents.map { PrivateDocument.tokenized($0, tokenizer, lost: &lost) }
+    var documents = set.documents.map { PrivateDocument.tokenized($0, tokenizer, lost: &lost) }
+    if let share = plan.dataset.members {
+      let marks = Membership.marks(documents.map(\.attribute), share: share, seed: Self.textSeed)
+      for (index, mark) in marks.enumerated() { documents[index].isMember = mark }
+    }
+    self.documents = documents
     var order = Array(documents.indices)
     if plan.dataset.repeats > 1 {
       var generator = CounterRandom(seed: UInt64(Self.textSeed), stream: "sends").generator()
@@ -41,11 +46,21 @@ package struct PrivateCorpus: Sendable {
     auxiliary = try PublicText.passages(plan, seed: Self.textSeed, tokenizer: tokenizer, store: store)
   }
 
-  /// Other text of the source under attack, for the victim's fine-tuning: passages drawn with another seed; of a file, the file itself.
-  static func otherPassages(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws -> [[Int32]] {
+  /// What the victim is fine-tuned on: other text of the source under attack (passages drawn with another seed; of a file, the file itself); where
+  /// the plan has members among the documents, these and passages that overlap no document (of a file, these alone).
+  package static func victimTexts(_ plan: AuditPlan, tokenizer: any Tokenizer, store: ArtifactStore) throws -> [[Int32]] {
     let tokenize: Tokenize = { tokenizer.encode($0, parsingSpecial: false) }
     var wanted = plan.dataset
-    if case .named = wanted.source { wanted.limit = 400 }
+    let others = plan.victim?.passages ?? VictimPlan.defaultPassages
+    if let share = plan.dataset.members {
+      // One draw, so that no other passage overlaps a document: the documents come first in it, whatever comes after.
+      if case .named = wanted.source { wanted.limit = (wanted.limit ?? 100) + others }
+      let all = try documents(wanted, seed: textSeed, store: store, tokenize: tokenize).documents
+      let attacked = all.prefix(plan.dataset.limit ?? all.count)
+      let marks = Membership.marks(attacked.map(\.attribute), share: share, seed: textSeed)
+      return try (zip(attacked, marks).filter(\.1).map(\.0) + all.dropFirst(attacked.count)).map { try tokenize($0.text) }
+    }
+    if case .named = wanted.source { wanted.limit = others }
     return try documents(wanted, seed: textSeed + 1_000, store: store, tokenize: tokenize).documents.map { try tokenize($0.text) }
   }
 

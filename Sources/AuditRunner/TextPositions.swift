@@ -37,6 +37,12 @@ extension PrivateDocument {
   /// A document of a data set with its tokens, and its marks at token positions. Marks that cannot be found in the tokens' text again are left out;
   /// `lost` counts them.
   static func tokenized(_ document: TextDocument, _ tokenizer: any Tokenizer, lost: inout Int) -> PrivateDocument {
+    var out = marked(document, tokenizer, lost: &lost)
+    out.attribute = document.attribute
+    return out
+  }
+
+  private static func marked(_ document: TextDocument, _ tokenizer: any Tokenizer, lost: inout Int) -> PrivateDocument {
     let tokens = tokenizer.encode(document.text, parsingSpecial: false)
     guard let spans = document.spans else { return PrivateDocument(id: document.id, text: document.text, tokens: tokens) }
     let positions = TextPositions(tokens, of: document.text, tokenizer)

@@ -15,6 +15,16 @@ package enum Victim {
     case victim
     /// Fine-tuned on the public text, from another start.
     case colluder
+    /// The attacker's own, on public text, from a third start.
+    case shadow
+
+    fileprivate var seed: UInt64 {
+      switch self {
+      case .victim: 11
+      case .colluder: 12
+      case .shadow: 13
+      }
+    }
   }
 
   /// The party's model: the checkpoint as it is without a `victim` in the plan; else fine-tuned, once for all runs of equal settings.
@@ -27,8 +37,8 @@ package enum Victim {
     guard let victim = plan.victim else { return loaded.model }
     let folder = folder(party, plan, victim, loaded, store)
     if FileManager.default.fileExists(atPath: folder + "/adapter_config.json") { return try adapted(loaded.model, by: folder) }
-    let texts = try party == .colluder ? auxiliary : PrivateCorpus.otherPassages(plan, tokenizer: loaded.tokenizer, store: store)
-    let trained = try fineTuned(loaded.model, texts.filter { $0.count > 1 }, victim, seed: party == .victim ? 11 : 12, progress)
+    let texts = try party != .victim ? auxiliary : PrivateCorpus.victimTexts(plan, tokenizer: loaded.tokenizer, store: store)
+    let trained = try fineTuned(loaded.model, texts.filter { $0.count > 1 }, victim, seed: party.seed, progress)
     try AdapterFile.write(trained.adapters, trained.settings, to: folder)
     // Through the file: a run that trains and a run that reads have the same bits.
     return try adapted(loaded.model, by: folder)
@@ -54,9 +64,9 @@ package enum Victim {
   private static func folder(_ party: Party, _ plan: AuditPlan, _ victim: VictimPlan, _ loaded: LoadedModel, _ store: ArtifactStore)
     -> String
   {
-    // The victim's other texts do not depend on how many documents are attacked, or how often they are sent.
+    // The victim's other texts do not depend on how many documents are attacked, or how often they are sent, unless some of them are its texts.
     var source = plan.dataset
-    if case .named = source.source { (source.limit, source.repeats) = (nil, 1) }
+    if case .named = source.source, source.members == nil { (source.limit, source.repeats) = (nil, 1) }
     let key: [String: SettingValue] = [
       "party": .string(party.rawValue), "checkpoint": .string(loaded.description.sha256), "victim": victim.resolved,
       "dataset": source.resolved, "auxiliary": .string(plan.threatModel.auxiliary ?? ""),
@@ -69,7 +79,7 @@ package enum Victim {
   }
 
   /// Next-token fine-tuning of all blocks. Batches go through the texts in a seeded order, again and again.
-  private static func fineTuned(
+  package static func fineTuned(
     _ model: LlamaModel, _ texts: [[Int32]], _ plan: VictimPlan, seed: UInt64, _ progress: (Double) throws -> Void
   ) throws -> TrainableStack {
     guard !texts.isEmpty else {

@@ -21,6 +21,7 @@ package final class Workbench {
   /// Passages of the colluding client.
   private static let collusionPassages = 300
   package let scoring: Scoring
+  package let inference: InferenceMaterial
   private var statistics: [Int: StateStatistics] = [:]
 
   package init(
@@ -28,6 +29,7 @@ package final class Workbench {
   ) throws {
     self.loaded = loaded
     corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
+    inference = InferenceMaterial(plan, loaded: loaded, corpus: corpus, store: store)
     let knowledge = plan.threatModel.knowledge
     victim = try Victim.model(.victim, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("victim", $0) }
     colluder =

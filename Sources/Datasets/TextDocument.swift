@@ -9,6 +9,8 @@ package struct TextDocument: Sendable, Hashable {
   package var text: String
   /// Personal data and canaries in it, in the order of the text; nil where the data set marks nothing.
   package var spans: [TextSpan]?
+  /// The kind of source, where a data set is made of several; a private attribute of the document.
+  package var attribute: String?
   package init(id: String, text: String, spans: [TextSpan]? = nil) { (self.id, self.text, self.spans) = (id, text, spans) }
 }
 

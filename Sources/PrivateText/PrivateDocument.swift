@@ -12,6 +12,10 @@ package struct PrivateDocument: Sendable, Equatable {
   package var entities: [PrivateEntity]?
   /// Where the model's answer begins in `tokens`; nil where there is none.
   package var promptLength: Int?
+  /// Whether the victim was fine-tuned on it; nil where nobody asks.
+  package var isMember: Bool?
+  /// The kind of source that it is from, where the data set has several.
+  package var attribute: String?
 
   package init(id: String, text: String, tokens: [Int32], entities: [PrivateEntity]? = nil) {
     (self.id, self.text, self.tokens, self.entities) = (id, text, tokens, entities)

@@ -6,7 +6,8 @@ import HDF5
 /// Root attributes `encoding-type="fedsea-truth"`, `encoding-version`, `run_id`; `/samples/offsets` int64 [documents + 1], `/samples/token_ids`
 /// int32 [N], `/samples/text` and `/samples/id` variable-length UTF-8 [documents]. Where the data set marks entities: `/entities/document`,
 /// `/entities/first`, `/entities/end` int64 [E] (token positions in the document) and `/entities/kind`, `/entities/text`, `/entities/space` UTF-8 [E]
-/// (`space` is empty unless the entity is a canary). Only the owner may read the file.
+/// (`space` is empty unless the entity is a canary). Where they are known, `/samples/member` int64 (1: the victim was fine-tuned on it) and
+/// `/samples/attribute` UTF-8 [documents]. Only the owner may read the file.
 package struct TruthFile: Sendable, Equatable {
   /// The run whose view this is the truth of.
   package var runID: String
@@ -38,6 +39,7 @@ package struct TruthFile: Sendable, Equatable {
       PrivateDocument(id: ids[document], text: texts[document], tokens: Array(tokens[offsets[document]..<offsets[document + 1]]))
     }
     try EntityTable.read(file.root, into: &documents)
+    try PropertyColumns.read(file.root, into: &documents)
     try file.close()
     return TruthFile(runID: runID, documents: documents)
   }
@@ -57,6 +59,7 @@ package final class TruthWriter {
   private let texts: StringAppender
   private let ids: StringAppender
   private var entities: EntityTable?
+  private let properties: PropertyColumns
   private var documents = 0
 
   /// Throws `.cannotCreate` if no file can be made beside `path`.
@@ -68,6 +71,7 @@ package final class TruthWriter {
     tokens = try RowAppender("samples/token_ids", in: file.root, columns: nil, storage: HDF5Storage(deflate: 4))
     texts = try StringAppender("samples/text", in: file.root)
     ids = try StringAppender("samples/id", in: file.root)
+    properties = PropertyColumns(in: file.root)
   }
 
   /// Appends documents in order. Throws `.invalidData` for a text or id with U+0000 or a negative token id, `.inputOutput` when the disk is full.
@@ -85,6 +89,7 @@ package final class TruthWriter {
         entities = table
         try table.append(marked, document: self.documents)
       }
+      try properties.append(document)
       self.documents += 1
     }
   }
@@ -93,6 +98,7 @@ package final class TruthWriter {
     try offsets.finish()
     try tokens.finish()
     try entities?.finish()
+    try properties.finish()
     try file.close()
   }
 }

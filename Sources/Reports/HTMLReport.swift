@@ -20,7 +20,7 @@ package struct HTMLReport {
     let sections: [(id: String, title: String, body: Markup)] = [
       ("glance", "At a glance", glance), ("trade", "Leakage and task accuracy", trade),
       ("channels", "What each channel gives away", channelFindings),
-      ("controls", "Controls", controlsSection), ("tested", "What was tested", tested),
+      ("inference", "What can be inferred", inferred), ("controls", "Controls", controlsSection), ("tested", "What was tested", tested),
       ("noise", "Leakage against noise", curves),
       ("absolute", "The same noise in absolute units", absoluteNoise), ("margins", "Why: how far apart tokens are", margins),
       ("utility", "What the noise costs", price), ("samples", "Samples", sampleSection), ("limits", "Limits", limits),

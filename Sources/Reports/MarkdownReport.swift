@@ -18,7 +18,8 @@ package enum MarkdownReport {
     for failure in (record.failures ?? []).prefix(20) {
       out += "> No result: \(escaped(failure.attack)) in \(escaped(failure.cell)): \(escaped(truncated(failure.message, to: 400).text))\n\n"
     }
-    out += table(findings, UtilityScores(record, findings)) + everyAttack(findings) + references(record) + controls(record)
+    out +=
+      table(findings, UtilityScores(record, findings)) + everyAttack(findings) + inferred(record) + references(record) + controls(record)
     out += "## How to reproduce\n\n"
     let facts: [(String, String)] = [
       ("Run", record.runID), ("Created", record.created), ("Commit", record.commit),

@@ -14,6 +14,10 @@ extension AuditRecord {
       }
     }
     if let problem = controlsProblem { return problem }
+    for (index, result) in (inference ?? []).enumerated() {
+      if let problem = result.problem { return "inference[\(index)]: \(problem)" }
+      if let key = result.settings.filter({ !$0.value.isFinite }).keys.min() { return "inference[\(index)].settings.\(key) is not finite" }
+    }
     for (index, result) in utility.enumerated() {
       if let problem = problem([result.mean] + result.ci95, interval: result.ci95, n: result.n, settings: result.settings) {
         return "utility[\(index)]: \(problem)"

@@ -57,6 +57,7 @@ package enum TerminalSummary {
             + "\(HTMLReport.shortfall(attack)) points behind", width)
       }
     }
+    for line in inferred(record) { out += wrapped(line, width) }
     for failure in (record.failures ?? []).prefix(20) {
       out += wrapped("FAILED: \(failure.attack) in \(failure.cell): \(truncated(failure.message, to: 300).text)", width)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attacks
 import AuditRunner
 import Audit
 import Datasets
@@ -10,12 +11,12 @@ import Reports
 
 /// `list KIND`: what there is to use in a plan.
 struct ListCommand: ParsableCommand {
-  enum Kind: String, ExpressibleByArgument, CaseIterable { case attacks, defenses, metrics, datasets, checkpoints }
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case attacks, inference, defenses, metrics, datasets, checkpoints }
 
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Lists attacks, defenses, metrics, data sets or checkpoints.")
+    commandName: "list", abstract: "Lists attacks, inference attacks, defenses, metrics, data sets or checkpoints.")
 
-  @Argument(help: "attacks, defenses, metrics, datasets or checkpoints.")
+  @Argument(help: "attacks, inference, defenses, metrics, datasets or checkpoints.")
   var kind: Kind
 
   @Option var format: OutputFormat = .text
@@ -52,6 +53,7 @@ struct ListCommand: ParsableCommand {
   private func items() throws -> [Item] {
     switch kind {
     case .attacks: return AttackRoster.descriptions.map(Self.item)
+    case .inference: return InferenceCatalog.descriptions.map(Self.item)
     case .defenses: return DefenseCatalog.all.map { Self.item($0.description) }
     case .metrics:
       return MetricCatalog.all.map(\.descriptor).map {

@@ -61,6 +61,9 @@ struct RunCommand: ParsableCommand {
     }
     Terminal.say("report         \(built.html.path)")
     if record.valid == false { throw Fault(.failure, "the run is not valid: \((record.invalidReasons ?? []).joined(separator: "; "))") }
+    if let refuted = record.inference?.first(where: \.refutesClaim) {
+      throw Fault(.failure, "\(refuted.test) refutes the ε that the defense claims in \(refuted.cell)")
+    }
     if let failures = record.failures, let first = failures.first {
       throw Fault(.failure, "\(failures.count) attacks gave no result, first \(first.attack) in \(first.cell): \(first.message)")
     }
@@ -95,7 +98,7 @@ enum Overview {
       "model          \(plan.model.checkpoint)",
       "private text   \(source), \(size)",
       "defense        \(plan.defense.name)",
-      "attacks        \(plan.attacks.map(\.label).joined(separator: ", "))",
+      "attacks        \((plan.attacks + plan.inference).map(\.label).joined(separator: ", "))",
       "cells          \(cells.count), seeds \(plan.seeds.map(String.init).joined(separator: ", "))",
     ]
   }

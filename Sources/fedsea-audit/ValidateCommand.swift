@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attacks
 import Audit
 import AuditRunner
 import Diagnostics
@@ -31,6 +32,7 @@ struct ValidateCommand: ParsableCommand {
         }
         let plan = try AuditPlan(contentsOf: path, known: known)
         for attack in plan.attacks { _ = try AttackRoster.make(attack) }
+        for attack in plan.inference { _ = try InferenceCatalog.make(attack.name, settings: attack.settings) }
         return Verdict(plan: path, valid: true, cells: try plan.cells().count)
       } catch let fault as Fault {
         return Verdict(plan: path, valid: false, error: fault.description)

@@ -81,6 +81,45 @@ import Testing
     #expect(reference.attacks.map(\.attack) == ["sequential-matching"] && reference.attacks[0].shortfall == 0)
   }
 
+  /// Inference runs beside the attacks; one that cannot run is noted, and the record holds the rest.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func inferenceIsRecorded() throws {
+    let scratch = try Scratch()
+    let plan = try plan(
+      "inference: [{name: distinguishing-game, trials: 60, tokens: 8}, metadata-length, attribute, metadata-answer]", attacks: "[unigram]"
+    ).overriding(["dataset.responses=2", "dataset.limit=3", "defense.sigma=40"])
+    let record = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+      .run(in: URL(filePath: scratch.path), runID: "inference")
+    #expect(record.failures?.map(\.attack) == ["attribute"])
+    let results = try #require(record.inference)
+    #expect(results.map(\.question) == [.sentCandidate, .promptLength, .answerLength, .yesNoAnswer])
+    #expect(results[0].n == 60 && results[0].closedForm != nil && results[0].epsilonClaimed == nil)
+    #expect(results[1].accuracy == 1 && results[2].accuracy == 1 && results[2].bits == 0)
+    #expect(record.attacks?.map(\.name).contains("metadata-length") == true)
+    #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
+  }
+
+  /// Members are fine-tuned on, the others are not, and no other fine-tuning text overlaps them.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func membersAreApart() throws {
+    let plan = try plan(
+      "victim: {passages: 40}", attacks: "[unigram]"
+    ).overriding(["dataset.name=state-of-the-union", "dataset.limit=20", "dataset.members=0.5", "inference=[membership-loss]"])
+    let tokenizer = try LoadedModel(plan.model.checkpoint, in: Self.store, compute: Compute(threads: 2)).tokenizer
+    let corpus = try PrivateCorpus(plan, tokenizer: tokenizer, store: Self.store)
+    let texts = try PrivateCorpus.victimTexts(plan, tokenizer: tokenizer, store: Self.store)
+    let known = Set(texts)
+    #expect(texts.count == 50 && corpus.documents.count { $0.isMember == true } == 10)
+    for document in corpus.documents { #expect(known.contains(document.tokens) == (document.isMember == true)) }
+    func shingles(_ tokens: [Int32]) -> [[Int32]] { tokens.count < 12 ? [] : (0...tokens.count - 12).map { Array(tokens[$0..<$0 + 12]) } }
+    let seen = Set(texts.flatMap(shingles))
+    for document in corpus.documents where document.isMember == false {
+      #expect(shingles(document.tokens).allSatisfy { !seen.contains($0) })
+    }
+    // Whoever is attacked is the same document whether or not others are asked for.
+    var without = plan
+    without.dataset.members = nil
+    #expect(try PrivateCorpus(without, tokenizer: tokenizer, store: Self.store).documents.map(\.tokens) == corpus.documents.map(\.tokens))
+  }
+
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func dumpsThatDoNotFitAreRefused() throws {
     let plan = try plan(attacks: "[nearest-embedding]")
     let loaded = try LoadedModel(plan.model.checkpoint, in: Self.store, compute: Compute(threads: 2))

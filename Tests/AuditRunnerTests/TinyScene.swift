@@ -28,7 +28,7 @@ struct WordTokenizer: Tokenizer {
 struct TinyScene {
   let model: LlamaModel
   let documents: [PrivateDocument]
-  let means: AttackerMeans
+  var means: AttackerMeans
   let scoring: Scoring
   let material: PublicMaterial
 

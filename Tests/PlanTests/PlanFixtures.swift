@@ -7,7 +7,10 @@ let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingL
 /// Names as the catalogs will give them.
 let known = KnownNames(
   checkpoints: ["smollm2-135m-instruct"],
-  datasets: ["state-of-the-union": ["private", "public"], "chitchat": ["private", "public"], "presidio-pii": ["private", "public"]],
+  datasets: [
+    "state-of-the-union": ["private", "public"], "chitchat": ["private", "public"], "presidio-pii": ["private", "public"],
+    "prose-and-dialogue": ["private", "public"],
+  ],
   defenses: ["none": KnownMethod(), "gaussian": KnownMethod(takesNoise: true)],
   attacks: [
     "uniform": KnownMethod(), "unigram": KnownMethod(), "language-model": KnownMethod(),
@@ -19,6 +22,14 @@ let known = KnownNames(
   metrics: [
     "token_accuracy", "exact_match", "rouge2_f", "bleu4", "bits_per_token", "rare_token_accuracy", "content_word_accuracy", "pii_recall",
     "pii_recall_fuzzy", "pii_recall_name", "pii_recall_email", "pii_recall_phone", "pii_recall_id", "pii_recall_date", "pii_recall_address",
+  ],
+  inference: [
+    "distinguishing-game": KnownMethod(settings: [
+      "trials": .integer(10...1_000_000), "tokens": .integer(1...4_096), "differ": .choice(["document", "first-token", "last-token"]),
+    ]),
+    "membership-loss": KnownMethod(settings: ["source": .choice(["observed", "weights"]), "calibration": .choice(["ratio", "none"])]),
+    "membership-rmia": KnownMethod(), "membership-attention": KnownMethod(), "attribute": KnownMethod(), "metadata-length": KnownMethod(),
+    "metadata-answer": KnownMethod(), "zero-row-decoy": KnownMethod(),
   ])
 
 /// A small valid plan; line numbers are asserted in tests.

@@ -20,6 +20,20 @@ func sampleTruth() -> TruthFile {
 @Suite struct TruthFileTests {
   let scratch = try! Scratch()
 
+  /// Membership and attribute come back when every document has them, and are not written otherwise.
+  @Test func `properties come back`() throws {
+    var truth = sampleTruth()
+    for index in truth.documents.indices {
+      truth.documents[index].isMember = index % 2 == 0
+      truth.documents[index].attribute = index < 2 ? "prose" : "dialogue"
+    }
+    try truth.write(to: scratch.file("p.h5"))
+    #expect(try TruthFile.read(scratch.file("p.h5")) == truth)
+    truth.documents[0].isMember = nil
+    try truth.write(to: scratch.file("p.h5"))
+    #expect(try TruthFile.read(scratch.file("p.h5")).documents.allSatisfy { $0.isMember == nil && $0.attribute != nil })
+  }
+
   @Test func `a truth comes back`() throws {
     try sampleTruth().write(to: scratch.file("t.h5"))
     #expect(try TruthFile.read(scratch.file("t.h5")) == sampleTruth())
