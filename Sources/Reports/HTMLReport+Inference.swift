@@ -13,15 +13,20 @@ extension HTMLReport {
       let rows = results.filter { $0.cell == cell }.map { result -> Markup in
         let cells = InferenceText.cells(result)
         let style: Markup = result.isControl ? " class=\"baseline\"" : ""
-        let numbers = cells.dropFirst(2).map { "<td class=\"num\">\($0)</td>" as Markup }
-        return "<tr\(style)><th scope=\"row\" class=\"words\">\(cells[0])</th><td class=\"nowrap\">\(cells[1])</td>\(numbers)</tr>"
+        let numbers = cells.dropFirst(2).map { cell -> Markup in
+          if cell.note == "FAIL" { return "<td class=\"num\"><strong>\(cell.text) FAIL</strong></td>" }
+          let note: Markup = cell.note.isEmpty ? "" : "<span class=\"ci\">\(cell.note)</span>"
+          return "<td class=\"num\">\(cell.text)\(note)</td>"
+        }
+        return "<tr\(style)><th scope=\"row\">\(cells[0].text)</th><td>\(cells[1].joined)</td>\(numbers)</tr>"
       }
       let head = InferenceText.columns.enumerated().map { index, title -> Markup in
         index < 2 ? "<th scope=\"col\">\(title)</th>" : "<th scope=\"col\" class=\"num\">\(title)</th>"
       }
       return "<h3>\(cell)</h3>"
         + scrolling(
-          "Inference in \(cell)", "<table><thead><tr>\(head)</tr></thead><tbody class=\"rows\">\(rows)</tbody></table>")
+          "Inference in \(cell)",
+          "<table class=\"matrix attacks\"><thead><tr>\(head)</tr></thead><tbody class=\"rows\">\(rows)</tbody></table>")
     }
     let theory = InferenceText.theory(results).map { "<li>\($0)</li>" as Markup }
     let beside: Markup =
@@ -39,7 +44,7 @@ extension MarkdownReport {
     out += "| Cell | " + InferenceText.columns.map(escaped).joined(separator: " | ") + " |\n| --- | --- | --- |"
     out += InferenceText.columns.dropFirst(2).map { _ in " --: |" }.joined() + "\n"
     for result in results {
-      out += "| " + ([result.cell] + InferenceText.cells(result)).map(escaped).joined(separator: " | ") + " |\n"
+      out += "| " + ([result.cell] + InferenceText.cells(result).map(\.joined)).map(escaped).joined(separator: " | ") + " |\n"
     }
     return out + "\n" + InferenceText.theory(results).map { "- \(escaped($0))\n" }.joined() + "\n"
   }
@@ -49,9 +54,9 @@ extension TerminalSummary {
   /// One line a result; empty for a record without inference.
   static func inferred(_ record: AuditRecord) -> [String] {
     (record.inference ?? []).map { result in
-      let cells = zip(InferenceText.columns, InferenceText.cells(result)).dropFirst(2).filter { $0.1 != NumberText.missing }
+      let cells = zip(InferenceText.columns, InferenceText.cells(result)).dropFirst(2).filter { $0.1.text != NumberText.missing }
       return "inference, \(result.cell): \(result.test)\(result.isControl ? " (control)" : ""), \(result.question.rawValue): "
-        + cells.map { "\($0.0) \($0.1)" }.joined(separator: "; ")
+        + cells.map { "\($0.0) \($0.1.joined)" }.joined(separator: "; ")
     } + InferenceText.alarms(record.inference ?? [])
   }
 }

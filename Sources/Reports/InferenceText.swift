@@ -15,29 +15,34 @@ enum InferenceText {
     }
   }
 
-  static let columns = [
-    "Question", "Attack", "AUC", "TPR at 1 % FPR", "Right answers", "Always the same answer", "Bits", "ε at least", "ε claimed", "n",
-  ]
+  static let columns = ["Question", "Attack", "AUC", "TPR at 1 % FPR", "Right", "Majority", "Bits", "ε at least", "ε claimed", "n"]
+
+  /// A figure, and what stands smaller beside or under it: its interval, a remark; empty without any.
+  struct Cell {
+    var text: String
+    var note = ""
+    var joined: String { note.isEmpty ? text : text + " " + note }
+  }
 
   /// One result, in the order of `columns`.
-  static func cells(_ result: InferenceResult) -> [String] {
+  static func cells(_ result: InferenceResult) -> [Cell] {
     func share(_ x: Double?) -> String { x.map { NumberText.percent($0) } ?? NumberText.missing }
-    func interval(_ ci: [Double]?) -> String { ci.map { $0.count == 2 ? " " + NumberText.percentInterval($0[0], $0[1]) : "" } ?? "" }
-    let auc = result.auc.map { NumberText.fixed($0, 3) + range(result.aucCI95) } ?? NumberText.missing
-    let rate = result.atOnePercent.map { share($0.rate) + interval($0.ci95) + ($0.isResolved ? "" : " (n small)") } ?? NumberText.missing
+    func interval(_ ci: [Double]?) -> String { ci.map { $0.count == 2 ? NumberText.percentInterval($0[0], $0[1]) : "" } ?? "" }
+    let rate = result.atOnePercent.map { Cell(text: share($0.rate), note: interval($0.ci95) + ($0.isResolved ? "" : " n small")) }
     return [
-      question(result.question), result.test + (result.isControl ? " (control)" : ""), auc, rate,
-      share(result.accuracy) + interval(result.accuracyCI95), share(result.majorityBaseline),
-      result.bits.map { NumberText.fixed($0, 2) } ?? NumberText.missing,
-      result.epsilonLower.map { NumberText.fixed($0, 2) + (result.refutesClaim ? " FAIL" : "") } ?? NumberText.missing,
-      result.epsilonClaimed.map { NumberText.significant($0) } ?? NumberText.missing,
-      result.positives.map { "\($0) of \(result.n)" } ?? String(result.n),
+      Cell(text: question(result.question)), Cell(text: result.test, note: result.isControl ? "(control)" : ""),
+      Cell(text: result.auc.map { NumberText.fixed($0, 3) } ?? NumberText.missing, note: range(result.aucCI95)),
+      rate ?? Cell(text: NumberText.missing), Cell(text: share(result.accuracy), note: interval(result.accuracyCI95)),
+      Cell(text: share(result.majorityBaseline)), Cell(text: result.bits.map { NumberText.fixed($0, 2) } ?? NumberText.missing),
+      Cell(text: result.epsilonLower.map { NumberText.fixed($0, 2) } ?? NumberText.missing, note: result.refutesClaim ? "FAIL" : ""),
+      Cell(text: result.epsilonClaimed.map { NumberText.significant($0) } ?? NumberText.missing),
+      Cell(text: result.positives.map { "\($0) of \(result.n)" } ?? String(result.n)),
     ]
   }
 
   private static func range(_ ci: [Double]?) -> String {
     guard let ci, ci.count == 2 else { return "" }
-    return " [\(NumberText.fixed(ci[0], 3)), \(NumberText.fixed(ci[1], 3))]"
+    return "[\(NumberText.fixed(ci[0], 3)), \(NumberText.fixed(ci[1], 3))]"
   }
 
   /// What a reader has to know first, one sentence each: refuted guarantees, broken controls, theory beside measurement.
@@ -68,8 +73,8 @@ enum InferenceText {
   static let explanation = """
     These attacks do not read the text. They answer a question about a document. AUC is the chance that a document for which yes is right gets a \
     higher score than one for which no is right: 0.5 is guessing, 1 is certainty. TPR at 1 % FPR is the share of true yes that is found when one \
-    wrong yes in a hundred is allowed; it counts most where a single exposed person is too many. Right answers say little unless they are above \
-    "always the same answer". "ε at least" is measured: with 95 % confidence no guarantee below it holds; above the claimed ε it refutes the \
+    wrong yes in a hundred is allowed; it counts most where a single exposed person is too many. Right is the share of right answers, and says \
+    little unless it is above Majority, which always giving the most frequent answer reaches. "ε at least" is measured: with 95 % confidence no guarantee below it holds; above the claimed ε it refutes the \
     claim. A dash means that the number does not apply. Brackets are 95 % intervals.
     """
 }

@@ -99,6 +99,7 @@ import Testing
     #expect(try drawn(7) == Array(documents.prefix(7)))
     let only = PassageSampling(count: 51, minTokens: 32, maxTokens: 64, seed: 1)
     let prose = try TextDataset.stateOfTheUnion.documents(.private, in: Self.store, sampling: only, tokenize: fourBytes).documents
-    #expect(documents.enumerated().filter { $0.offset % 2 == 0 }.map(\.element) == prose)
+    #expect(documents.enumerated().filter { $0.offset % 2 == 0 }.map(\.element.text) == prose.map(\.text))
+    #expect(documents.enumerated().allSatisfy { $0.element.attribute == ($0.offset % 2 == 0 ? "prose" : "dialogue") })
   }
 }

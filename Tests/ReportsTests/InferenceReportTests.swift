@@ -46,7 +46,7 @@ import Testing
     let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
     for part in [
       "What can be inferred", "Which of two known texts was sent?", "FAIL", "ε of at least 2.50, the defense claims 1",
-      "0.910 [0.900, 0.920]",
+      "0.910[0.900, 0.920]", "2.50 FAIL",
       "theory gives AUC 0.911", "attribute (control)", "497 of 1000",
     ] {
       #expect(page.text.contains(part), "\(part)")
