@@ -20,6 +20,9 @@ package enum AttackCatalog {
     NoiseAdaptiveInverter.self,
     AttentionDecoder.self,
     PooledInverter.self,
+    LabelMatching.self,
+    GradientMatching.self,
+    GradientSpan.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }
