@@ -25,6 +25,9 @@ package enum AttackCatalog {
     ResponseReading.self,
     MapPositionControl.self,
     MapInverter.self,
+    LabelMatching.self,
+    GradientMatching.self,
+    GradientSpan.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

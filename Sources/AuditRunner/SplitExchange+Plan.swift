@@ -12,6 +12,7 @@ extension SplitExchange.Setting {
   package init(_ plan: AuditPlan, _ model: LlamaModel, _ defense: PreparedDefense, seed: Int) {
     self.init(model, plan.model.partition, defense, channels: plan.threatModel.channels)
     gradientProtector = plan.gradientDefense.map { GradientNoise($0, seed: UInt64(seed)) }
+    gradientStatement = plan.gradientDefense.map(GradientNoise.law) ?? .none
     capture = plan.capture ?? CapturePlan()
     responses = plan.dataset.responses
   }

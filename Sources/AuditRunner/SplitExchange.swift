@@ -17,6 +17,8 @@ package struct SplitExchange {
     package var defense: PreparedDefense
     /// What the client does to ∂L/∂h_B.
     package var gradientProtector: (any StateProtector)?
+    /// What it publishes of that; its clip bounds the norm of a document's whole gradient.
+    package var gradientStatement: NoiseStatement = .none
     package var channels: [Channel]
     package var capture = CapturePlan()
     /// Tokens that the model writes in answer to each document.
@@ -56,7 +58,9 @@ package struct SplitExchange {
       switch channel {
       case .inputHiddenStates: out[channel] = ChannelDescription(columns: width, noise: setting.defense.statement)
       case .outputHiddenStates: out[channel] = ChannelDescription(columns: width)
-      case .outputGradients, .inputGradients: out[channel] = ChannelDescription(columns: width, unit: "nats per activation")
+      case .outputGradients:
+        out[channel] = ChannelDescription(columns: width, unit: "nats per activation", noise: setting.gradientStatement)
+      case .inputGradients: out[channel] = ChannelDescription(columns: width, unit: "nats per activation")
       case .queries: out[channel] = perBlock(configuration.heads * head, ["token", "block and channel"])
       case .keys, .values: out[channel] = perBlock(configuration.keyValueHeads * head, ["token", "block and channel"])
       case .attentionMaps:

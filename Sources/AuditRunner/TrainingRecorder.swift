@@ -24,10 +24,11 @@ package final class TrainingRecorder {
   /// Messages whose gradient is still to come, by client.
   private var open: [Int: (sent: SmashedData, returned: Matrix)] = [:]
 
-  /// Starts both files beside one another in `folder`. Throws `Fault` 73 when they cannot be made.
-  package init(_ plan: RecordPlan, folder: String, identity: ViewIdentity, partition: PartitionPoints, width: Int, noise: NoiseStatement)
-    throws
-  {
+  /// Starts both files beside one another in `folder`; `gradientNoise` is what clients publish of what they do to ∂L/∂h_B. Throws `Fault` 73 when they cannot be made.
+  package init(
+    _ plan: RecordPlan, folder: String, identity: ViewIdentity, partition: PartitionPoints, width: Int, noise: NoiseStatement,
+    gradientNoise: NoiseStatement = .none
+  ) throws {
     (self.plan, path, runID) = (plan, folder, identity.runID)
     do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
       throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
@@ -37,7 +38,8 @@ package final class TrainingRecorder {
       return (
         channel,
         ChannelDescription(
-          columns: width, unit: gradient ? "nats per activation" : "activation", noise: channel == .inputHiddenStates ? noise : .none)
+          columns: width, unit: gradient ? "nats per activation" : "activation",
+          noise: channel == .inputHiddenStates ? noise : channel == .outputGradients ? gradientNoise : .none)
       )
     }
     writer = try ViewWriter(

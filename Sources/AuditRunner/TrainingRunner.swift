@@ -158,7 +158,8 @@ package struct TrainingRunner {
       identity: ViewIdentity(
         runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
         tokenizerSHA256: loaded.description.tokenizerSHA256, created: Provenance.now(), fedseaVersion: Version.current),
-      partition: plan.model.partition, width: loaded.model.configuration.hiddenSize, noise: noise)
+      partition: plan.model.partition, width: loaded.model.configuration.hiddenSize, noise: noise,
+      gradientNoise: plan.gradientDefense.map(GradientNoise.law) ?? .none)
   }
 
   /// What recording this run would write, in bytes, before anything runs: from the mean length of the training texts.

@@ -18,3 +18,5 @@ void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, c
              size_t uplo_length);
 void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda, int *info, size_t uplo_length,
              size_t diag_length);
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u, const int *ldu, double *vt,
+             const int *ldvt, double *work, const int *lwork, int *iwork, int *info, size_t jobz_length);

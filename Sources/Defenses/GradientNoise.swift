@@ -31,6 +31,11 @@ package struct GradientNoise: StateProtector {
     return out
   }
 
+  /// What an attacker may know of it: the noise per coordinate, and the bound on the norm of one text's whole gradient.
+  package static func law(_ plan: GradientDefensePlan) -> NoiseStatement {
+    NoiseStatement(defense: "gradient-noise", law: plan.sigma > 0 ? .gaussian : .none, sigma: plan.sigma, clip: plan.clip)
+  }
+
   /// What the noise guarantees: one text replaced by another (sensitivity 2 · clip), released `releases` times. ε is missing without noise.
   package static func statement(_ plan: GradientDefensePlan, releases: Int) throws -> [String: SettingValue] {
     var units: [String: SettingValue] = [

@@ -35,8 +35,12 @@ import Testing
     }
     #expect(abs(try number("epsilon_per_release", 1) - 18.07) < 0.01)
     #expect(abs(try number("epsilon", 3) - 38.1) < 0.1)
+    // What the attacker is told of it.
+    let law = GradientNoise.law(gradient)
+    #expect(law.law == .gaussian && law.sigma == gradient.sigma && law.clip == 0.04)
     let silent = try #require(try plan("gradient_defense: {clip: 1, sigma: 0}").gradientDefense)
     #expect(try GradientNoise.statement(silent, releases: 3)["epsilon"] == nil)
+    #expect(GradientNoise.law(silent) == NoiseStatement(defense: "gradient-noise", law: .none, sigma: 0, clip: 1))
   }
 
   @Test func eachTextIsClippedAsAWholeAndDrawnForItself() throws {

@@ -1,0 +1,122 @@
+import Attacks
+import Audit
+import AuditRunner
+import Diagnostics
+import Foundation
+import Kernels
+import Llama
+import SplitLearning
+import TestSupport
+import Testing
+
+/// Texts from ∂L/∂W_Q of a client's blocks, on exchanges of tiny random models of 32 channels.
+@Suite(.serialized) struct GradientSpanTests {
+  private static let channels: [Channel] = [.inputHiddenStates, .queryWeightGradients]
+
+  private func inputs(_ scene: GradientScene, _ tokens: [Int32]) -> Matrix {
+    let block = scene.model.stack.blocks[0]
+    return scene.model.compute.rmsNorm(scene.model.embedding.gather(tokens), weight: block.attentionNorm, epsilon: block.epsilon)
+  }
+
+  /// The rank is the number of distinct tokens that are neither first nor last; they lie in the span, and no other token does.
+  @Test(arguments: ["tiny-gqa", "tiny-untied"]) func spanIsThatOfTheInputs(name: String) throws {
+    let scene = try GradientScene(name, lengths: [9, 8])
+    let view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 2)
+    let observation = try #require(view.observations[.queryWeightGradients])
+    let gradient = try #require(observation.part(of: 0))
+    let vocabulary = Int32(scene.model.embedding.rows)
+    let inside = Set(scene.documents.flatMap { $0.dropFirst().dropLast() })
+    let span = try #require(RowSpace(gradient, most: 15, scene.model.compute))
+    #expect(span.rank == inside.count)
+    let residuals = span.residuals(inputs(scene, (0..<vocabulary).map { $0 }), scene.model.compute)
+    for token in 0..<Int(vocabulary) {
+      if inside.contains(Int32(token)) {
+        #expect(residuals[token] < 1e-4, "token \(token) of the text: \(residuals[token])")
+      } else {
+        #expect(residuals[token] > 0.05, "token \(token)")
+      }
+    }
+  }
+
+  /// Every text but its last token, in messages of one and of several texts; with noise on what is sent to the server too.
+  @Test(arguments: [[14], [9, 7, 6]], [0.0, 0.1]) func textsAreRead(lengths: [Int], sigma: Double) throws {
+    let scene = try GradientScene(lengths: lengths)
+    let view = try scene.view(
+      PartitionPoints(input: 2, output: 1), Self.channels, batch: lengths.count, law: GradientLaw(sigma: sigma))
+    let found = try scene.attack("gradient-span", on: view)
+    for (truth, guess) in zip(scene.documents, found.tokens) {
+      #expect(guess.count == truth.count && guess.dropLast() == truth.dropLast(), "\(guess) for \(truth)")
+    }
+    let known = zip(scene.documents, found.tokens).map { (Array($0.dropLast()), Array($1.dropLast())) }
+    #expect(known.allSatisfy { rouge($0.0, $0.1) >= 0.99 })
+    #expect(try #require(found.posterior).positions == view.tokens)
+  }
+
+  /// ROUGE-1 F of two token sequences.
+  private func rouge(_ a: [Int32], _ b: [Int32]) -> Double {
+    var counts: [Int32: Int] = [:]
+    for token in a { counts[token, default: 0] += 1 }
+    var shared = 0
+    for token in b where counts[token, default: 0] > 0 {
+      counts[token]! -= 1
+      shared += 1
+    }
+    return 2 * Double(shared) / Double(max(1, a.count + b.count))
+  }
+
+  /// Nothing in the sum over a message says which of two texts of the same length is whose: the posterior knows that it may be either.
+  @Test func equalLengthsAreAnyOrder() throws {
+    let scene = try GradientScene(lengths: [8, 8])
+    let view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 2)
+    let found = try scene.attack("gradient-span", on: view)
+    #expect(Set(found.tokens.map { Array($0.dropLast()) }) == Set(scene.documents.map { Array($0.dropLast()) }))
+    let posterior = try #require(found.posterior)
+    let listed = posterior.ids[posterior.width..<posterior.width + 2]
+    #expect(Set(listed) == Set(scene.documents.map { $0[1] }))
+    #expect(abs(posterior.logProbabilities[posterior.width] - Float(log(0.4995))) < 1e-3)
+  }
+
+  /// One block of gradients: the bag is known, its order is the language model's guess.
+  @Test func oneBlockGivesTheBag() throws {
+    let scene = try GradientScene(lengths: [12])
+    let view = try scene.view(PartitionPoints(input: 1, output: 1), Self.channels)
+    #expect(view.observations[.queryWeightGradients]?.blocks == [0])
+    let found = try scene.attack("gradient-span", on: view).tokens[0]
+    #expect(Set(scene.documents[0].dropFirst().dropLast()).isSubset(of: Set(found)))
+    #expect(found.count == 12)
+  }
+
+  /// More positions than channels, or weight gradients with noise of their own: the attack says that it does not apply.
+  @Test func whereItDoesNotApplyItSaysSo() throws {
+    let scene = try GradientScene(lengths: [20, 20])
+    let long = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 2)
+    let fault = #expect(throws: Fault.self) { try scene.attack("gradient-span", on: long) }
+    #expect(fault?.description.contains("not applicable") == true)
+    var noisy = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels)
+    var random = SplitMix(state: 1)
+    noisy.observations[.queryWeightGradients]!.values.values = noisy.observations[.queryWeightGradients]!.values.values.map {
+      $0 + 10 * Float(random.gaussian())
+    }
+    let other = #expect(throws: Fault.self) { try scene.attack("gradient-span", on: noisy) }
+    #expect(other?.description.contains("no gap") == true)
+  }
+
+  @Test func badViewsAreFaults() throws {
+    let scene = try GradientScene(lengths: [6, 5])
+    let view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels)
+    func refused(_ change: (inout AdversaryView) -> Void) {
+      var bad = view
+      change(&bad)
+      #expect(throws: Fault.self) { try scene.attack("gradient-span", on: bad) }
+    }
+    refused { $0.observations = [:] }
+    refused { $0.messages = [0, 2] }
+    refused { $0.messages = [0, 1, 2, 2] }
+    refused { $0.observations[.queryWeightGradients]!.blocks = [] }
+    refused { $0.observations[.queryWeightGradients]!.blocks = [1, 2] }
+    refused { $0.observations[.queryWeightGradients]!.values = Matrix(rows: 63, columns: 64) }
+    refused { $0.observations[.queryWeightGradients]!.values.values[0] = .nan }
+    refused { $0.observations[.queryWeightGradients]!.values = Matrix(rows: 64, columns: 64) }
+    #expect(throws: Fault.self) { try AttackCatalog.make("gradient-span", settings: ["first_tokens": .number(0)]) }
+  }
+}
