@@ -10,11 +10,17 @@ package struct AdversaryView: Sendable, Equatable {
   package var observations: [Channel: Observation]
   /// Documents that were one message of training: message `i` is documents `messages[i]..<messages[i + 1]`. One document a message where nothing
   /// else is known.
-  package var messages: [Int] { ownMessages ?? Array(0...documents) }
+  package var messages: [Int] {
+    get { ownMessages ?? Array(0...documents) }
+    set { ownMessages = newValue == Array(0...documents) ? nil : newValue }
+  }
   private var ownMessages: [Int]?
   /// Positions that each document sent at once; the rest came one by one, as the model wrote them (O2, O6). Whole documents where nothing else is
   /// known.
-  package var promptLengths: [Int] { ownPromptLengths ?? zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
+  package var promptLengths: [Int] {
+    get { ownPromptLengths ?? lengths }
+    set { ownPromptLengths = newValue == lengths ? nil : newValue }
+  }
   private var ownPromptLengths: [Int]?
   /// What the client's defense publishes about h̃_A, whether that is in the view or only what was computed from it.
   package var inputNoise: NoiseStatement
@@ -32,6 +38,7 @@ package struct AdversaryView: Sendable, Equatable {
   }
 
   package var documents: Int { max(0, offsets.count - 1) }
+  private var lengths: [Int] { zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
   package var tokens: Int { offsets.last ?? 0 }
   package func range(of document: Int) -> Range<Int> { offsets[document]..<offsets[document + 1] }
 }

@@ -34,11 +34,13 @@ package struct RecordPlan: Sendable, Hashable {
   package var steps: Int?
 
   /// The channels with one row a token.
-  package var views: [Channel] { Channel.allCases.filter { $0 != .lengths && channels.contains($0.rawValue) } }
+  package var views: [Channel] { Self.recordable.filter { channels.contains($0.rawValue) } }
+  /// What a training server is handed or hands out; its own tensors are recorded by audits.
+  package static let recordable: [Channel] = [.inputHiddenStates, .outputHiddenStates, .outputGradients, .inputGradients]
 
   init(_ value: PlanValue) throws {
     let map = try PlanMap(value.node, path: value.path, keys: ["channels", "steps"])
-    let known = Channel.allCases.filter { $0 != .lengths }.map(\.rawValue) + [Self.serverGradients, Self.rounds]
+    let known = Self.recordable.map(\.rawValue) + [Self.serverGradients, Self.rounds]
     channels = Set(try map.required("channels").list("channels").map { try $0.name("channel", among: known) })
     steps = try map.optional("steps")?.integer(in: 1...10_000_000)
   }

@@ -16,7 +16,9 @@ enum ChannelFindings {
   static func of(_ plan: AuditPlan, _ results: [CellResult], _ failures: [AttackFailure]) -> [ChannelFinding] {
     Channel.allCases.flatMap { channel -> [ChannelFinding] in
       // Keys and values leak together, and are attacked together.
-      let own = results.filter { $0.gainOverBaseline != nil && ($0.channel == channel.rawValue || channel == .values && $0.channel == Channel.keys.rawValue) }
+      let own = results.filter {
+        $0.gainOverBaseline != nil && ($0.channel == channel.rawValue || channel == .values && $0.channel == Channel.keys.rawValue)
+      }
       let metric = metric(channel, among: Set(own.map(\.metric)))
       let judged = own.filter { $0.metric == metric }
       guard !judged.isEmpty else {

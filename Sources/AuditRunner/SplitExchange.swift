@@ -104,7 +104,8 @@ package struct SplitExchange {
       transport: basis.map { UnfoldingTransport(tap, $0) } ?? tap as any SplitTransport, protector: setting.defense.protector)
     if basis != nil, let other = setting.channels.first(where: { $0 != .inputHiddenStates && $0 != .outputHiddenStates }) {
       throw Fault(
-        .invalidData, "\(other.rawValue) is not recorded under a secret basis", hint: "its tensors are in that basis too; attack the states")
+        .invalidData, "\(other.rawValue) is not recorded under a secret basis", hint: "its tensors are in that basis too; attack the states"
+      )
     }
     let training = setting.channels.contains(where: \.isOfTraining) ? TrainingExchange(setting) : nil
 

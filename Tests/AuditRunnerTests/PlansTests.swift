@@ -8,7 +8,7 @@ import Testing
 /// The plans that come with the project, under the catalogs as they are.
 @Suite struct PlansTests {
   @Test func everyPlanInAttacksIsValid() throws {
-    let root = Fixture.root
+    let root = URL(filePath: Fixture.root)
     let known = try Catalogs.names(in: ArtifactStore(root: root))
     let folder = root.appending(path: "attacks")
     let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter {
@@ -23,7 +23,7 @@ import Testing
 
   /// Every attack of the full audit reads a channel that its threat model grants.
   @Test func theFullAuditGrantsWhatItsAttacksRead() throws {
-    let root = Fixture.root
+    let root = URL(filePath: Fixture.root)
     let plan = try AuditPlan(
       contentsOf: root.appending(path: "attacks/full-audit.yaml").path, known: try Catalogs.names(in: ArtifactStore(root: root)))
     for attack in plan.attacks {

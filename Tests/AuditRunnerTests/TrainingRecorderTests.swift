@@ -145,7 +145,7 @@ import Testing
     try file.close()
 
     let view = try ViewFile.read(scratch.file("view.h5"))
-    #expect(Set(view.observations.keys) == Set(Channel.allCases).subtracting([.lengths]))
+    #expect(Set(view.observations.keys) == Set(RecordPlan.recordable))
     #expect(view.observations[.inputHiddenStates]?.noise.sigma == 0.5 && view.observations[.outputGradients]?.noise == NoiseStatement.none)
     #expect(view.identity.runID == "run-9" && view.documents == 8)
 
