@@ -28,8 +28,11 @@ extension TokenPosterior {
   }
 }
 
-/// Indices of the `count` largest values, largest first, ties to the smaller index. Selection by a threshold, then a sort of the survivors.
+/// Indices of the `count` largest values, largest first, ties to the smaller index; what is no number comes last. Selection by a threshold, then a sort
+/// of the survivors.
 func largest(_ count: Int, of values: [Float]) -> [Int32] {
+  // States of a hostile view overflow: their scores are no numbers, and comparing those sorts nothing.
+  if values.contains(where: \.isNaN) { return largest(count, of: values.map { $0.isNaN ? -.infinity : $0 }) }
   guard count < values.count else {
     return values.indices.sorted { values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1] }.map(Int32.init)
   }

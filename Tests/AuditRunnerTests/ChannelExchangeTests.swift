@@ -205,4 +205,51 @@ import Testing
     #expect(throws: Fault.self) { try scene.attack("cache-collision", on: view) }
     #expect(throws: Fault.self) { try scene.setting(1, [.keys]).capture.blocks(of: 1..<1) }
   }
+
+  /// Views of any shape that a file can have: an attack answers or refuses, it never traps.
+  @Test func attacksSurviveViewsOfAnyShape() throws {
+    let scene = try Scene(documents: 3, length: 7)
+    var setting = try scene.setting(1, Channel.allCases, sigma: 0.3)
+    setting.capture.places = [.first, .last]
+    setting.capture.batch = 2
+    let (_, good) = try scene.view(setting)
+    var generator = SplitMix(state: 12)
+    let names = [
+      "cache-inversion", "cache-collision", "map-inverter", "map-position-control", "response-reading", "label-matching", "gradient-span",
+      "gradient-matching", "sequential-matching",
+    ]
+    var (answered, refused) = (0, 0)
+    for round in 0..<40 {
+      var view = good
+      let channel = Channel.allCases.filter { $0 != .lengths }.randomElement(using: &generator)!
+      var observation = view.observations[channel]!
+      switch round % 8 {
+      case 0: observation.blocks = [Int.random(in: 0..<9, using: &generator)]
+      case 1: observation.blocks = []
+      case 2: observation.blocks = [0, 1, 2, 3].filter { _ in Bool.random(using: &generator) }
+      case 3: observation.heads = [Int.random(in: 0..<99, using: &generator)]
+      case 4:
+        observation.values = Matrix(
+          rows: observation.values.rows, columns: 1 + Int.random(in: 0..<200, using: &generator))
+      case 5: observation.values = Matrix(rows: observation.values.rows, columns: observation.values.columns)
+      case 6: view.messages = [0, view.documents]
+      default: view.promptLengths = view.promptLengths.map { _ in 0 }
+      }
+      if round % 8 == 7 { observation.values.values = observation.values.values.map { _ in 3e38 } }
+      view.observations[channel] = observation
+      for name in names {
+        var settings: [String: SettingValue] = [:]
+        if name.hasPrefix("map") { settings = ["steps": .number(2), "width": .number(8)] }
+        if name == "gradient-matching" { settings = ["steps": .number(2)] }
+        do {
+          let found = try scene.attack(name, settings, on: view)
+          #expect(found.map(\.count) == scene.documents.map(\.tokens.count), "\(name) in round \(round)")
+          answered += 1
+        } catch is Fault {
+          refused += 1
+        }
+      }
+    }
+    #expect(answered > 0 && refused > 0, "\(answered), \(refused)")
+  }
 }

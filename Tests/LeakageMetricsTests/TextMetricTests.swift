@@ -72,7 +72,7 @@ import Testing
       priorLogProbability: [-log(4.0), -log(4.0), -log(4.0)],
       isRare: [true, false, true], isContent: [false, true, true],
       entities: PrivateEntity.Kind.allCases.map { ScoredEntity(kind: $0, text: "Ada", guess: "Ada") },
-      secretRanks: [SecretRank(rank: 1, alternatives: 8)])
+      secretRanks: [SecretRank(rank: 1, alternatives: 8)], isResponse: [false, false, true])
     for metric in MetricCatalog.all {
       let best: Double =
         ["bleu4": 100, "bits_per_token": 2, "edit_distance": 0, "char_edit_distance": 0, "canary_exposure": 3][
