@@ -8,6 +8,8 @@ enum ChannelFindings {
       switch channel {
       case .outputGradients, .inputGradients: "label_accuracy"
       case .outputHiddenStates: "response_accuracy"
+      // Which words, where their order may be lost: the measure of the DAGER paper.
+      case .queryWeightGradients: "rouge1_f"
       default: "token_accuracy"
       }
     return measured.contains(own) ? own : "token_accuracy"
