@@ -34,9 +34,11 @@ struct CandidateLikelihood: Sendable {
     var limit: Float
     /// The same after `patience` candidates, for residuals with heavy tails.
     var patientLimit: Float
+    /// Whether there is no noise: distances are rounding alone, so whatever lies within `limit` is the truth unless two tokens share a state.
+    var isClean: Bool
 
-    init(weight: Float, limit: Float, patientLimit: Float? = nil) {
-      (self.weight, self.limit, self.patientLimit) = (weight, limit, patientLimit ?? limit)
+    init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false) {
+      (self.weight, self.limit, self.patientLimit, self.isClean) = (weight, limit, patientLimit ?? limit, isClean)
     }
 
     static let patience = 2048
@@ -103,7 +105,10 @@ struct CandidateLikelihood: Sendable {
       if profiles { b = max(b, (isFirst ? nil : typical) ?? best / width) }
       return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()))
     }
-    guard profiles else { return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot())) }
+    guard profiles else {
+      let isClean = sigma == 0 && noise.law != .quantized && noise.law != .sparsified && !isWhitened && !isScaleFree
+      return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot()), isClean: isClean)
+    }
     // Residuals of foreign weights have heavier tails than noise: three times the usual square, eight times after many candidates.
     variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
     return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width, patientLimit: 8 * variance * width)

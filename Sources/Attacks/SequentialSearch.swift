@@ -48,8 +48,16 @@ struct SequentialSearch {
     else {
       return false
     }
+    if scale.isClean {
+      // Ratio of the two best, as in a sequential test: a rival that is well beyond rounding says that the states of tokens are apart here.
+      let second = evaluated.lazy.filter { $0.token != top.token }.map(\.distance).min() ?? .infinity
+      if second > Self.apart * scale.limit { return true }
+    }
     return restMass < share
   }
+
+  /// How far, in limits, the next best candidate of a clean state must be for the best to be taken without trying more.
+  private static let apart: Float = 16
 
   /// Expected share of the posterior held by candidates that were not evaluated. With anchors: their proposal mass, rescaled by what the
   /// evaluated ones turned out to weigh. Without: their prior mass, each as likely as the runner-up.
