@@ -61,6 +61,7 @@ extension HTMLReport {
   }
 
   static let metricNames = [
-    "token_accuracy": "tokens", "rouge1_f": "words (ROUGE-1)", "label_accuracy": "training labels", "response_accuracy": "tokens of the answer",
+    "token_accuracy": "tokens", "rouge1_f": "words (ROUGE-1)", "label_accuracy": "training labels",
+    "response_accuracy": "tokens of the answer",
   ]
 }
