@@ -18,32 +18,17 @@ package struct CacheCollision: Attack {
       "language-model prior and candidate order; likelihood whitened by rehearsed noise in place of a mean − 3 deviations threshold; candidates pass the client's and the server's blocks up to the recorded one",
     cost: "about 10 candidate forwards a token through all blocks before the cache's; 2·V forwards once a depth for the proposals",
     knowledge: .k1, channels: [.keys, .values],
-    settings: [
-      "block": "first (default), middle or last of the recorded blocks, or its number",
-      "tensors": "keys-and-values (default), keys, values or queries-keys-and-values", "beam": "hypotheses kept per document, default 1",
-      "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default 4096",
-    ])
+    settings: CacheSettings.texts)
 
-  package static let rules: [String: SettingRule] = [
-    "block": .text, "tensors": .choice(CachedTensors.Tensors.allCases.map(\.rawValue)), "beam": .integer(1...64),
-    "prior_weight": .number(0...10), "max_candidates": .integer(1...(1 << 30)),
-  ]
+  package static let rules = CacheSettings.rules
 
-  private let place: String
-  private let tensors: CachedTensors.Tensors
-  private let matching: SequentialMatching
+  private let cache: CacheSettings
 
-  package init(_ settings: [String: SettingValue]) throws {
-    place = settings["block"]?.label ?? "first"
-    tensors = try SettingReader(settings, of: Self.description.name).choice("tensors", default: .keysAndValues)
-    var inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
-    inner["max_candidates"] = inner["max_candidates"] ?? .number(4096)
-    matching = try SequentialMatching(inner)
-  }
+  package init(_ settings: [String: SettingValue]) throws { cache = try CacheSettings(settings, of: Self.description.name) }
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()
-    let seen = try CachedTensors(view, tensors, place: place, means, by: Self.description.name)
+    let seen = try CachedTensors(view, cache.tensors, place: cache.place, means, by: Self.description.name)
     let stack = means.model.stack[0..<seen.block]
     var likelihood = CandidateLikelihood(noise: .none, sigma: 0)
     var observed = seen.observed
@@ -58,7 +43,7 @@ package struct CacheCollision: Attack {
       (likelihood.feature, likelihood.correction) = (seen.feature, rehearsal.correction)
       likelihood.firstSigma = Float(rehearsal.firstSigma)
     }
-    var (found, forwards) = try matching.decode(view, observed, likelihood, stack, means, progress)
+    var (found, forwards) = try cache.matching.decode(view, observed, likelihood, stack, means, progress)
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
     return found
   }

@@ -17,26 +17,18 @@ package struct CacheInversion: Attack {
     deviations:
       "any block, not only the first of a model: candidates' states come from the blocks before it; candidates in proposal order; grouped-query attention by minimum norm",
     cost: "one factorisation of the projections, then as cache-collision", knowledge: .k1, channels: [.keys, .values],
-    settings: CacheCollision.description.settings)
+    settings: CacheSettings.texts)
 
-  package static let rules = CacheCollision.rules
+  package static let rules = CacheSettings.rules
 
-  private let place: String
-  private let tensors: CachedTensors.Tensors
-  private let matching: SequentialMatching
+  private let cache: CacheSettings
 
-  package init(_ settings: [String: SettingValue]) throws {
-    place = settings["block"]?.label ?? "first"
-    tensors = try SettingReader(settings, of: Self.description.name).choice("tensors", default: .keysAndValues)
-    var inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
-    inner["max_candidates"] = inner["max_candidates"] ?? .number(4096)
-    matching = try SequentialMatching(inner)
-  }
+  package init(_ settings: [String: SettingValue]) throws { cache = try CacheSettings(settings, of: Self.description.name) }
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()
     let compute = means.model.compute
-    let seen = try CachedTensors(view, tensors, place: place, means, by: Self.description.name)
+    let seen = try CachedTensors(view, cache.tensors, place: cache.place, means, by: Self.description.name)
     guard let solver = LeastSquares(seen.projections(means), compute) else {
       throw Fault(.invalidData, "\(Self.description.name): the projections of block \(seen.block) are singular")
     }
@@ -51,7 +43,7 @@ package struct CacheInversion: Attack {
     likelihood.feature = feature
     likelihood.firstSigma = Float(rehearsal.firstSigma)
     let solved = unitRows(solver.solve(seen.unbiased(means), compute))
-    var (found, forwards) = try matching.decode(view, solved, likelihood, means.model.stack[0..<seen.block], means, progress)
+    var (found, forwards) = try cache.matching.decode(view, solved, likelihood, means.model.stack[0..<seen.block], means, progress)
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
     return found
   }
