@@ -88,28 +88,13 @@ package final class AuditRunner {
       record = current
     }
     if let task = plan.task {
-      record?.task = try accuracies(task, in: directory)
+      record?.task = try task.accuracies(in: directory, store: store, compute: compute, report)
       if let record { try RecordFile.write(record, toDirectory: directory) }
     }
     try AtomicFile.write(
       try SampleFile.encode(finished.flatMap(\.samples)), to: directory.appending(path: SampleFile.name), isPrivate: true)
     guard let record else { throw Fault(.invalidData, "the plan has no cell") }
     return record
-  }
-
-  /// Task accuracies of the plan: from a record, or by running the training plan in `directory`/task, where it resumes.
-  private func accuracies(_ task: TaskReference, in directory: URL) throws -> [TaskAccuracy] {
-    switch task.source {
-    case .record(let path):
-      return try TrainingRecord(json: AtomicFile.read(URL(filePath: path), limit: 1 << 28), at: path).accuracies(source: path)
-    case .plan(let path, let set):
-      let training = try TrainingPlan(contentsOf: path, set: set, known: Catalogs.names(in: store), tasks: TaskData.names)
-      let record = try TrainingSuite.run(training, in: directory.appending(path: "task"), store: store, compute: compute) {
-        number, cells, id, fraction, step, loss in
-        try report(Progress(cell: number, cells: cells, stage: "fine-tuning \(id), step \(step)", fraction: fraction))
-      }
-      return record.accuracies(source: path)
-    }
   }
 
   private func origin(_ loaded: LoadedModel, _ bench: Workbench) -> [String: String] {

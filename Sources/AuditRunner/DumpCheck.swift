@@ -22,7 +22,9 @@ package enum DumpCheck {
             + "\(loaded.description.tokenizerSHA256.prefix(12))…", hint: "attack with the checkpoint that the view was recorded from")
       }
       _ = try view.partition.validated(blocks: loaded.model.configuration.blocks)
-      for (channel, observation) in view.observations where observation.values.columns != loaded.model.configuration.hiddenSize {
+      // Tensors inside a block and weight gradients have widths of their own; their attacks check them.
+      for (channel, observation) in view.observations
+      where RecordPlan.recordable.contains(channel) && observation.values.columns != loaded.model.configuration.hiddenSize {
         throw Fault(
           .invalidData, "\(channel.rawValue) is \(observation.values.columns) wide, the model \(loaded.model.configuration.hiddenSize)")
       }

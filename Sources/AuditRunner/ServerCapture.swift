@@ -12,8 +12,12 @@ final class ServerCapture {
   private var seen: [ActivationPoint: Matrix] = [:]
   private var rows: [Channel: [Float]] = [:]
 
-  init(_ channels: [Channel], blocks: [Int], heads: [Int], longest: Int) {
+  /// Values in a row of each channel.
+  private let widths: [Channel: Int]
+
+  init(_ channels: [Channel], blocks: [Int], heads: [Int], longest: Int, widths: [Channel: Int]) {
     (self.channels, self.blocks, self.heads, self.longest) = (channels.filter(\.isServerInternal), blocks, heads, longest)
+    self.widths = widths
   }
 
   private static let tensors: [(Channel, ActivationPoint.Tensor)] = [(.queries, .query), (.keys, .key), (.values, .value)]
@@ -57,7 +61,4 @@ final class ServerCapture {
         return (channel, Matrix(rows: values.count / width, columns: width, values: values))
       })
   }
-
-  /// Values in a row of each channel; set by whoever knows the model's shape.
-  var widths: [Channel: Int] = [:]
 }

@@ -93,8 +93,7 @@ package struct SplitExchange {
     let blocks = internals.first.flatMap { descriptions[$0]?.blocks } ?? []
     let capture = ServerCapture(
       internals, blocks: blocks, heads: try setting.capture.heads(of: model.configuration.heads),
-      longest: (documents.map(\.tokens.count).max() ?? 0) + setting.responses)
-    capture.widths = descriptions.mapValues(\.columns)
+      longest: (documents.map(\.tokens.count).max() ?? 0) + setting.responses, widths: descriptions.mapValues(\.columns))
     server.probe = capture.probe
     let basis = setting.defense.protector as? any SecretBasis
     let seat: any SplitTransport = basis.map { FoldedServer(InProcessTransport(server), $0) } ?? InProcessTransport(server)

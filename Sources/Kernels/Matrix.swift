@@ -31,4 +31,12 @@ package struct Matrix: Sendable, Equatable {
   package func slice(_ range: Range<Int>) -> Matrix {
     Matrix(rows: range.count, columns: columns, values: Array(values[range.lowerBound * columns..<range.upperBound * columns]))
   }
+
+  /// Matrices of as many columns under each other; at least one.
+  package init(stacking parts: [Matrix]) {
+    precondition(!parts.isEmpty && parts.allSatisfy { $0.columns == parts[0].columns }, "parts of different widths")
+    self =
+      parts.count == 1
+      ? parts[0] : Matrix(rows: parts.reduce(0) { $0 + $1.rows }, columns: parts[0].columns, values: parts.flatMap(\.values))
+  }
 }

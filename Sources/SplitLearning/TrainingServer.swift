@@ -92,7 +92,7 @@ package final class TrainingServer {
       guard !members.isEmpty else { continue }
       let messages = members.map { requests[$0].message }
       let (output, tape) = party.trainable.forward(
-        joinedRows(members.map { states[$0] }), PackedBatch(lengths: messages.flatMap(\.lengths)), range: start..<end,
+        Matrix(stacking: members.map { states[$0] }), PackedBatch(lengths: messages.flatMap(\.lengths)), range: start..<end,
         sequences: training ? messages.flatMap(\.sequences) : nil)
       if training { runs.append(Run(members: members, tape: tape)) }
       deal(output, to: members, &states)
@@ -118,7 +118,7 @@ package final class TrainingServer {
     self.pending = nil
     var states = gradients.map(\.message.states)
     for run in pending.runs.reversed() {
-      deal(party.backward(joinedRows(run.members.map { states[$0] }), run.tape), to: run.members, &states)
+      deal(party.backward(Matrix(stacking: run.members.map { states[$0] }), run.tape), to: run.members, &states)
     }
     for (gradient, answer) in zip(gradients, states) {
       try observer?(.gradients(client: gradient.client, sent: gradient.message, returned: answer))
@@ -207,11 +207,6 @@ package struct ServerSession: TrainingTransport {
   package func move(to partition: PartitionPoints, giving states: [Int: BlockState]) throws -> [Int: BlockState] {
     try server.move(client: client, to: partition, giving: states)
   }
-}
-
-private func joinedRows(_ parts: [Matrix]) -> Matrix {
-  parts.count == 1
-    ? parts[0] : Matrix(rows: parts.reduce(0) { $0 + $1.rows }, columns: parts[0].columns, values: parts.flatMap(\.values))
 }
 
 /// Cuts `rows` into the shapes of `states[members]` and puts the pieces there.

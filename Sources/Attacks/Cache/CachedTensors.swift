@@ -20,6 +20,9 @@ struct CachedTensors: Sendable {
       case .queriesKeysAndValues: [.queries, .keys, .values]
       }
     }
+
+    /// The projections that make them, in the same order.
+    var targets: [AdapterTarget] { channels.map { $0 == .queries ? .query : $0 == .keys ? .key : .value } }
   }
 
   /// Number of the block in the whole model.
@@ -54,18 +57,13 @@ struct CachedTensors: Sendable {
       if channel != .values { compute.rotate(&part, heads: heads, by: unrotation) }
       parts.append(part)
     }
-    (self.block, self.tensors, observed) = (block, tensors, Self.joined(parts))
+    (self.block, self.tensors, observed) = (block, tensors, compute.joined(parts))
     let frequencies = means.model.stack.frequencies
     feature = StateFeature(name: "block \(block) \(tensors.rawValue)") { states, compute in
       // At position 0 the rotation is the identity.
       let still = RotaryTable(positions: [Int](repeating: 0, count: states.rows), frequencies: frequencies)
       let (q, k, v) = weights.project(states, rotary: still, compute)
-      switch tensors {
-      case .keysAndValues: return Self.joined([k, v])
-      case .keys: return k
-      case .values: return v
-      case .queriesKeysAndValues: return Self.joined([q, k, v])
-      }
+      return compute.joined(tensors.targets.map { $0 == .query ? q : $0 == .key ? k : v })
     }
   }
 
@@ -79,27 +77,11 @@ struct CachedTensors: Sendable {
     }
   }
 
-  /// Matrices of as many rows side by side.
-  static func joined(_ parts: [Matrix]) -> Matrix {
-    guard parts.count > 1 else { return parts[0] }
-    let width = parts.reduce(0) { $0 + $1.columns }
-    var values: [Float] = []
-    values.reserveCapacity(parts[0].rows * width)
-    for r in 0..<parts[0].rows { for part in parts { values += part[row: r] } }
-    return Matrix(rows: parts[0].rows, columns: width, values: values)
-  }
-
   /// What was observed, less the projections' biases.
   func unbiased(_ means: AttackerMeans) -> Matrix {
     guard let biases = means.model.stack.blocks[block].biases else { return observed }
     var out = observed
-    let all: [Float] =
-      switch tensors {
-      case .keysAndValues: biases.key + biases.value
-      case .keys: biases.key
-      case .values: biases.value
-      case .queriesKeysAndValues: biases.query + biases.key + biases.value
-      }
+    let all = tensors.targets.flatMap { $0 == .query ? biases.query : $0 == .key ? biases.key : biases.value }
     means.model.compute.addBias(&out, all.map { -$0 })
     return out
   }
@@ -107,14 +89,7 @@ struct CachedTensors: Sendable {
   /// The rows of the stacked projections that were observed, [F, C], as they act on a normalised state.
   func projections(_ means: AttackerMeans) -> Matrix {
     let (weights, compute) = (means.model.stack.blocks[block], means.model.compute)
-    let targets: [AdapterTarget] =
-      switch tensors {
-      case .keysAndValues: [.key, .value]
-      case .keys: [.key]
-      case .values: [.value]
-      case .queriesKeysAndValues: [.query, .key, .value]
-      }
-    let all = targets.map { weights.effective($0, compute) }
+    let all = tensors.targets.map { weights.effective($0, compute) }
     return Matrix(rows: all.reduce(0) { $0 + $1.rows }, columns: all[0].columns, values: all.flatMap(\.values))
   }
 }

@@ -111,7 +111,7 @@ struct MapTraining: Sendable {
       guard Date().timeIntervalSince(began) < budget else { break }
       let chosen = (0..<Self.passagesPerStep).map { _ in Int.random(in: 0..<texts.count, using: &draws) }
       let batch = PackedBatch(lengths: chosen.map { texts[$0].count })
-      let x = visible(Matrix.stacked(chosen.map { material[$0] }))
+      let x = visible(Matrix(stacking: chosen.map { material[$0] }))
       network.visit("") { _, tensor in tensor.gradient = Matrix(rows: tensor.value.rows, columns: tensor.value.columns) }
       _ = network.learn(x, batch, labels: chosen.flatMap { texts[$0].map { index[$0] ?? -1 } }, compute)
       network.visit("") { name, tensor in
@@ -173,12 +173,5 @@ struct MapTraining: Sendable {
       try progress(Double(i + 1) / Double(texts.count))
       return MapFeatures.features(rows, offsets: [0, text.count], heads: blocks.count * heads.count, longest: longest)
     }
-  }
-}
-
-extension Matrix {
-  /// Matrices of as many columns under each other.
-  static func stacked(_ parts: [Matrix]) -> Matrix {
-    Matrix(rows: parts.reduce(0) { $0 + $1.rows }, columns: parts[0].columns, values: parts.flatMap(\.values))
   }
 }
