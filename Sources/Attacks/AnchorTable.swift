@@ -8,8 +8,8 @@ import SplitLearning
 /// Where each token of the vocabulary lands at a cut, on average: a cheap likelihood of every token at once.
 ///
 /// Two codebooks. `first`: every token alone, which is exact for the first position of a document. `later`: every token after a public
-/// context; the residual of real text around it (`bias`, `variance` per channel) is measured on auxiliary text, so the likelihood knows how
-/// wrong it is. After Luo et al. ("calibrated anchors"), with a Gaussian residual model in place of their distance.
+/// context; the residual of real text around it (`bias`, `variance` per channel, `covariance`) is measured on auxiliary text, so the likelihood knows
+/// how wrong it is. After Luo et al. ("calibrated anchors"), with a Gaussian residual model in place of their distance.
 package struct AnchorTable: Sendable {
   /// [V, C] each.
   let first: Matrix
@@ -17,6 +17,11 @@ package struct AnchorTable: Sendable {
   /// [C] each, from auxiliary text.
   let bias: [Float]
   let variance: [Float]
+  /// [C · C], with a small ridge.
+  let covariance: [Double]
+  /// Passages of auxiliary text that the residual is measured on, at most, and its ridge as a share of the mean variance.
+  private static let passages = 192
+  private static let ridge = 1e-3
 
   /// The tables for the cut after `inputBlocks` blocks, made once per run: 2·V forwards of one token.
   /// - Parameter feature: what of the states is observed; the tables are then [V, feature].
@@ -33,38 +38,41 @@ package struct AnchorTable: Sendable {
       }
       let first = observed(Codebook.states(means.model, stack, after: stack.emptyCache()))
       let later = context.isEmpty ? first : observed(Codebook.states(means.model, stack, after: caches[0]))
-      let (bias, variance) = residuals(means, stack, later, observed)
-      return AnchorTable(first: first, later: later, bias: bias, variance: variance)
+      let residual = residuals(means, stack, later, observed)
+      let c = later.columns
+      guard residual.count > 0 else {
+        let identity = (0..<c * c).map { $0 % (c + 1) == 0 ? 1.0 : 0 }
+        return AnchorTable(
+          first: first, later: later, bias: .init(repeating: 0, count: c), variance: .init(repeating: 1, count: c), covariance: identity)
+      }
+      let covariance = residual.matrix(ridge: ridge)
+      return AnchorTable(
+        first: first, later: later, bias: residual.mean.map { Float($0) },
+        variance: (0..<c).map { max(1e-8, Float(covariance[$0 * c + $0])) }, covariance: covariance)
     }
   }
 
-  /// Mean and variance per channel of h − anchor over the later positions of auxiliary text (at most 64 passages).
-  private static func residuals(_ means: AttackerMeans, _ stack: BlockStack, _ anchors: Matrix, _ observed: (Matrix) -> Matrix) -> (
-    [Float], [Float]
-  ) {
-    let c = anchors.columns
-    var (sum, squares, n) = ([Double](repeating: 0, count: c), [Double](repeating: 0, count: c), 0.0)
-    for passage in means.auxiliary.prefix(64) where passage.count > 1 {
-      var caches = [stack.emptyCache()]
-      let h = observed(stack.forward(means.model.embedding.gather(passage), PackedBatch(lengths: [passage.count]), caches: &caches))
-      for t in 1..<passage.count {
-        for (i, (x, a)) in zip(h[row: t], anchors[row: Int(passage[t])]).enumerated() {
-          let r = Double(x - a)
-          sum[i] += r
-          squares[i] += r * r
-        }
-        n += 1
-      }
+  /// Of h − anchor over the later positions of auxiliary text.
+  private static func residuals(_ means: AttackerMeans, _ stack: BlockStack, _ anchors: Matrix, _ observed: (Matrix) -> Matrix)
+    -> Covariance
+  {
+    var out = Covariance(anchors.columns)
+    let passages = means.auxiliary.prefix(passages).filter { $0.count > 1 }
+    for start in stride(from: 0, to: passages.count, by: 16) {
+      let group = passages[start..<min(start + 16, passages.count)]
+      let tokens = group.flatMap { $0 }
+      var h = observed(means.states(of: Array(group), through: stack))
+      for r in 0..<h.rows { for c in 0..<h.columns { h[r, c] -= anchors[Int(tokens[r]), c] } }
+      let firsts = Set(PackedBatch(lengths: group.map(\.count)).offsets)
+      out.add(means.model.compute.gather(h, rows: (0..<h.rows).filter { !firsts.contains($0) }[...]), means.model.compute)
     }
-    guard n > 0 else { return ([Float](repeating: 0, count: c), [Float](repeating: 1, count: c)) }
-    let bias = sum.map { Float($0 / n) }
-    return (bias, zip(squares, bias).map { max(1e-8, Float($0 / n) - $1 * $1) })
+    return out
   }
 
   /// A scorer for observations under noise of standard deviation `sigma`.
   /// - Parameters:
   ///   - isFirst: for first positions of documents, where the codebook is exact and `sigma` must not be 0.
-  func scorer(isFirst: Bool, sigma: Double, _ compute: Compute) -> AnchorScorer {
+  package func scorer(isFirst: Bool, sigma: Double, _ compute: Compute) -> AnchorScorer {
     let table = isFirst ? first : later
     let precision = isFirst ? variance.map { _ in 1 / Float(sigma * sigma) } : variance.map { 1 / ($0 + Float(sigma * sigma)) }
     let half = [Float].filled(table.rows) { out in
@@ -76,25 +84,91 @@ package struct AnchorTable: Sendable {
         }
       }
     }
-    return AnchorScorer(table: table, bias: isFirst ? bias.map { _ in 0 } : bias, precision: precision, half: half)
+    return AnchorScorer(table: table, bias: isFirst ? bias.map { _ in 0 } : bias, transform: .scaling(precision), half: half)
+  }
+
+  /// A scorer for later positions that knows how the channels' residuals go together: linear discriminant analysis, where the codebook and the
+  /// observation are whitened by the covariance of residual and noise.
+  ///
+  /// The residuals are not normal, so the scores are too sure of themselves; a temperature that explains the last public passages best, under noise drawn
+  /// anew, mends that.
+  package func whitenedScorer(sigma: Double, inputBlocks: Int, feature: StateFeature?, _ means: AttackerMeans) -> AnchorScorer {
+    let (compute, n) = (means.model.compute, later.columns)
+    var factor: Cholesky?
+    var extra = sigma * sigma
+    while factor == nil {  // ends: a large enough ridge makes any matrix positive definite
+      var s = covariance
+      for i in 0..<n { s[i * n + i] += extra }
+      factor = Cholesky(s, order: n)
+      extra = max(extra * 2, Double(variance.reduce(0, +)) / Double(n) * 1e-3)
+    }
+    let whitening = Matrix(rows: n, columns: n, values: factor!.inverseLower.map { Float($0) })
+    let table = compute.linear(later, whitening.values, outputs: n)
+    let half = (0..<table.rows).map { r in -table[row: r].reduce(0) { $0 + $1 * $1 } / 2 }
+    var scorer = AnchorScorer(table: table, bias: bias, transform: .whitening(whitening), half: half)
+    let passages = Array(means.auxiliary.suffix(8).filter { $0.count > 1 })
+    guard !passages.isEmpty else { return scorer }
+    let states = means.states(of: passages, inputBlocks: inputBlocks)
+    var y = feature?.applyInParts(states, compute) ?? states
+    let random = CounterRandom(seed: means.trainingSeed, stream: "anchors/temperature")
+    for r in 0..<y.rows where sigma > 0 {
+      for (c, z) in random.normals(item: UInt64(r), count: n).enumerated() { y[r, c] += Float(sigma * z) }
+    }
+    let (tokens, firsts) = (passages.flatMap { $0 }, Set(PackedBatch(lengths: passages.map(\.count)).offsets))
+    let rows = (0..<y.rows).filter { !firsts.contains($0) }
+    let likelihoods = scorer.logLikelihoods(compute.gather(y, rows: rows[...]), compute)
+    let prior = Unigram.of(means).logProbabilities
+    func nats(_ temperature: Float) -> Double {
+      var scores = likelihoods
+      scores.values = scores.values.map { $0 / temperature }
+      compute.addBias(&scores, prior)
+      return zip(compute.logSumExp(scores), rows).enumerated().reduce(0.0) { total, item in
+        total + Double(item.element.0 - scores[item.offset, Int(tokens[item.element.1])])
+      }
+    }
+    scorer.temperature = [1, 1.4, 2, 2.8, 4, 5.6, 8].map { ($0, nats($0)) }.min { $0.1 < $1.1 }!.0
+    return scorer
   }
 }
 
-/// ln p(y | token) of every token under one noise level: −½ Σ w (y − b − a)² = Σ w (y − b) a − ½ Σ w a² + a constant of the row.
-struct AnchorScorer: Sendable {
+/// ln p(y | token) of every token under one noise level, up to a constant of the row: −½ (y − b − a)ᵀ P (y − b − a) with P diagonal,
+/// Σ w (y − b) a − ½ Σ w a², or P = L⁻ᵀ L⁻¹ with the table whitened beforehand, x · ã − ½ ‖ã‖².
+package struct AnchorScorer: Sendable {
+  fileprivate enum Transform: Sendable {
+    /// w [C].
+    case scaling([Float])
+    /// L⁻¹ [C, C].
+    case whitening(Matrix)
+  }
+
   fileprivate let table: Matrix
   fileprivate let bias: [Float]
-  fileprivate let precision: [Float]
+  fileprivate let transform: Transform
   fileprivate let half: [Float]
+  /// Divides the scores.
+  fileprivate(set) var temperature: Float = 1
+
+  fileprivate init(table: Matrix, bias: [Float], transform: Transform, half: [Float]) {
+    (self.table, self.bias, self.transform, self.half) = (table, bias, transform, half)
+  }
 
   /// Up to a constant per row, [rows, V]. `y` [rows, C].
-  func logLikelihoods(_ y: Matrix, _ compute: Compute) -> Matrix {
-    var weighted = y
-    for r in 0..<y.rows {
-      for i in 0..<y.columns { weighted.values[r * y.columns + i] = precision[i] * (y.values[r * y.columns + i] - bias[i]) }
+  package func logLikelihoods(_ y: Matrix, _ compute: Compute) -> Matrix {
+    var x = y
+    compute.addBias(&x, bias.map { -$0 })
+    switch transform {
+    case .scaling(let precision):
+      for r in 0..<x.rows { for i in 0..<x.columns { x.values[r * x.columns + i] *= precision[i] } }
+    case .whitening(let whitening): x = compute.linear(x, whitening.values, outputs: whitening.rows)
     }
-    var scores = compute.linear(weighted, table.values, outputs: table.rows)
+    var scores = compute.linear(x, table.values, outputs: table.rows)
     compute.addBias(&scores, half)
+    guard temperature != 1 else { return scores }
+    let inverse = 1 / temperature
+    scores.values.withUnsafeMutableBufferPointer { values in
+      let base = values.baseAddress
+      compute.parallel(over: values.count, grain: 1 << 16) { part in for i in part { base![i] *= inverse } }
+    }
     return scores
   }
 }

@@ -65,7 +65,8 @@ package struct AttentionDecoder: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let (started, compute) = (Date(), means.model.compute)
-    let decoder = try trained(view, with: means) { try progress(0.95 * $0) }.decoder
+    let trained = try trained(view, with: means) { try progress(0.95 * $0) }
+    let (decoder, reading) = (trained.decoder, Date())
     let outputs = decoder.outputs(observation.values, PackedBatch(lengths: (0..<view.documents).map { view.range(of: $0).count }))
     let prior = training.mode == .fedseaCompat ? Unigram.of(means).logProbabilities : []
     let firstRows = Set(view.offsets.dropLast())
@@ -76,19 +77,27 @@ package struct AttentionDecoder: Attack {
       for (i, row) in rows.enumerated() where firstRows.contains(row) { scores[row: i] = prior[...] }
       return scores
     }
-    found.cost.seconds = Date().timeIntervalSince(started)
+    found.cost.seconds = max(Date().timeIntervalSince(started), trained.seconds + Date().timeIntervalSince(reading))
     return found
   }
 
-  /// The decoder for the cut and noise of `view` and for the training set that `means` give, trained once a run. Nothing else of `view` is used.
+  /// The decoder for the cut and noise of `view` and for the training set that `means` give: from memory, from the store, or trained now (and
+  /// stored). Of the states of `view` only their variance is used, where σ is withheld.
   package func trained(
     _ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void
   ) throws -> TrainedDecoder {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
-    let curriculum = try DecoderCurriculum(like: view, observation, means: means, synthetic: synthetic)
-    let key = "attention-decoder/\(view.partition.input)/\(curriculum.law)/\(training)/\(means.seed)/\(curriculum.fingerprint)"
-    return try means.memory.table(key) {
-      try training.outcome(curriculum, model: means.model, inputBlocks: view.partition.input, seed: means.seed, progress: progress)
+    var law = NoiseLaw(statement: observation.noise, sigma: nil)
+    if observation.noise.law != .none, observation.noise.sigma == nil { law.sigma = WithheldNoise.sigma(view, means, estimating: true) }
+    let pairs = means.collusion.map { DecoderPairs($0, isClean: false).fingerprint }
+    let key = InverterKey(training, law, inputBlocks: view.partition.input, synthetic: synthetic, pairs: pairs, means)
+    return try means.memory.table("attention-decoder/\(key.sha256)") {
+      if let stored = means.inverters?.decoder(key, like: training.form(means.model, inputBlocks: view.partition.input)) { return stored }
+      let curriculum = try DecoderCurriculum(like: view, observation, law, means: means, synthetic: synthetic)
+      let made = try training.outcome(
+        curriculum, model: means.model, inputBlocks: view.partition.input, seed: means.trainingSeed, progress: progress)
+      try means.inverters?.save(made, key)
+      return made
     }
   }
 }

@@ -21,7 +21,6 @@ package struct DecoderCurriculum: Sendable {
   var synthetic: DecoderPairs?
   var law: NoiseLaw
 
-  var fingerprint: UInt64 { real.fingerprint ^ (synthetic.map { $0.fingerprint &* 0x9E37_79B9_7F4A_7C15 } ?? 0) }
 }
 
 extension DecoderCurriculum {
@@ -31,9 +30,10 @@ extension DecoderCurriculum {
   /// A colluding client's pairs where the threat model grants them, else rehearsals on public text.
   /// - Parameters:
   ///   - view: the observation that will be attacked: only its cut and its noise statement are used.
+  ///   - law: the noise to train for.
   ///   - synthetic: passages with substituted tokens to add, run through the attacker's own copy of the client's blocks.
   /// - Throws: when there are fewer than `fewestPassages` passages.
-  init(like view: AdversaryView, _ observation: Observation, means: AttackerMeans, synthetic count: Int) throws {
+  init(like view: AdversaryView, _ observation: Observation, _ law: NoiseLaw, means: AttackerMeans, synthetic count: Int) throws {
     let texts: [[Int32]]
     if let collusion = means.collusion {
       guard collusion.states.columns == observation.values.columns else {
@@ -52,11 +52,10 @@ extension DecoderCurriculum {
         .invalidData, "attention-decoder: \(real.passages.count) labelled passages, at least \(Self.fewestPassages) are needed",
         hint: "name public text under threat_model.auxiliary, or grant K3")
     }
-    law = NoiseLaw(statement: observation.noise, sigma: nil)
-    self.synthetic = nil
+    (self.law, self.synthetic) = (law, nil)
     guard count > 0 else { return }
     let passages = Self.substituted(
-      texts, count: count, vocabulary: means.model.configuration.vocabularySize, excluded: means.excluded, seed: means.seed)
+      texts, count: count, vocabulary: means.model.configuration.vocabularySize, excluded: means.excluded, seed: means.trainingSeed)
     self.synthetic = DecoderPairs(
       LabelledStates(passages: passages, states: means.states(of: passages, inputBlocks: view.partition.input)), isClean: true)
   }

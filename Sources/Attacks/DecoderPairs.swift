@@ -53,7 +53,7 @@ struct DecoderPairs: Sendable {
     private var lengths: [Int] { (0..<batch.sequences).map { batch.range($0).count } }
   }
 
-  /// FNV-1a over tokens, lengths and the bits of the states: names a training set in caches.
+  /// FNV-1a over tokens, lengths and the bits of the states: names a colluding client's pairs in caches.
   var fingerprint: UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     func mix(_ word: UInt32) { hash = (hash ^ UInt64(word)) &* 0x0000_0100_0000_01B3 }

@@ -32,6 +32,8 @@ struct DecoderTraining: Sendable, Hashable {
   /// machine's speed.
   var budgetSeconds: Double
 
+  /// Counts changes of the training code that change its results: part of the key of stored decoders.
+  static let version = 1
   /// Learning rates that are tried.
   static let candidateRates = [1e-4, 3e-4, 1e-3]
   /// Each candidate is tried for this share of the steps.
@@ -40,6 +42,32 @@ struct DecoderTraining: Sendable, Hashable {
   static let temperatures: [Float] = (-9...3).map { Float(pow(1.2, Double($0))) }
   /// At most so many passages, one tenth of the labelled ones, are held out.
   static let mostHeldOut = 24
+
+  /// A decoder whose blocks are initial and whose input map, if it has one, is zero.
+  func form(_ model: LlamaModel, inputBlocks p: Int) -> InversionDecoder {
+    let precision: Precision = Compute.hasBF16Products && model.compute.library == .oneDNN ? .bf16 : .f32
+    let all = model.configuration.blocks
+    var stack = model.stack[all - p..<all]
+    if initial == .reversed {
+      stack = model.stack[0..<p]
+      for i in 0..<p { stack = stack.replacing(block: i, by: model.stack.blocks[p - 1 - i]) }
+    }
+    var blocks = TrainableStack(whole: stack, precision: precision)
+    if residualScale != 1 {
+      for i in blocks.adapters.indices {
+        for name in [ParameterName.weight(.output), .weight(.down)] {
+          blocks.adapters[i][name] = blocks.adapters[i][name].map { $0 * Float(residualScale) }
+        }
+      }
+      blocks.refresh()
+    }
+    let c = model.head.norm.count
+    let map = InputMap(
+      centre: .init(repeating: 0, count: c), scale: .init(repeating: 1, count: c), weight: Matrix(rows: c, columns: c),
+      bias: .init(repeating: 0, count: c))
+    return InversionDecoder(
+      mode: mode, inputMap: hasInputMap ? map : nil, blocks: blocks, norm: model.head.norm, head: model.head, narrow: precision == .bf16)
+  }
 
   /// Trains a decoder. Randomness: `seed`; the same arguments give the same decoder on one machine unless the budget cuts training short.
   /// - Parameters:
@@ -113,30 +141,11 @@ private struct Run {
 
   // MARK: - Where training starts
 
-  func start(_ model: LlamaModel, inputBlocks p: Int) -> InversionDecoder {
-    let precision: Precision = Compute.hasBF16Products && compute.library == .oneDNN ? .bf16 : .f32
-    let all = model.configuration.blocks
-    var stack = model.stack[all - p..<all]
-    if training.initial == .reversed {
-      stack = model.stack[0..<p]
-      for i in 0..<p { stack = stack.replacing(block: i, by: model.stack.blocks[p - 1 - i]) }
-    }
-    var blocks = TrainableStack(whole: stack, precision: precision)
-    if training.residualScale != 1 {
-      for i in blocks.adapters.indices {
-        for name in [ParameterName.weight(.output), .weight(.down)] {
-          blocks.adapters[i][name] = blocks.adapters[i][name].map { $0 * Float(training.residualScale) }
-        }
-      }
-      blocks.refresh()
-    }
-    func decoder(_ map: InputMap?, norm: [Float]) -> InversionDecoder {
-      InversionDecoder(mode: training.mode, inputMap: map, blocks: blocks, norm: norm, head: model.head, narrow: precision == .bf16)
-    }
-    guard training.hasInputMap else { return decoder(nil, norm: model.head.norm) }
-    let map = InputMap(regressing: everything(), head: model.head.weight, compute)
+  func start(_ model: LlamaModel, inputBlocks: Int) -> InversionDecoder {
+    var out = training.form(model, inputBlocks: inputBlocks)
+    guard training.hasInputMap else { return out }
     let flat = [Float](repeating: 1, count: model.head.norm.count)
-    var out = decoder(map, norm: flat)
+    (out.inputMap, out.norm) = (InputMap(regressing: everything(), head: model.head.weight, compute), flat)
     // The regression gives directions; how long the head wants them is one number.
     let temperatures: [Float] = (-8...8).map { Float(pow(2, Double($0))) }
     let fits = heldOut(out, temperatures: temperatures)

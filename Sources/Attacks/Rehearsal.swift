@@ -27,7 +27,7 @@ extension AttackerMeans {
     let noise = view.observations[.inputHiddenStates]?.noise ?? .none
     let observed = noise.observed(
       clean, sequences: passages.indices.flatMap { i in passages[i].map { _ in UInt64(i) } }, positions: passages.flatMap(\.indices),
-      sigma: sigma, random: CounterRandom(seed: seed, stream: "rehearsal/\(stream)"), model.compute)
+      sigma: sigma, random: CounterRandom(seed: trainingSeed, stream: "rehearsal/\(stream)"), model.compute)
     return Rehearsal(
       view: AdversaryView(
         identity: view.identity, partition: view.partition, offsets: passages.reduce(into: [0]) { $0.append($0.last! + $1.count) },

@@ -28,12 +28,23 @@ struct SequentialDecoder {
     var prior: LanguagePrior.Branch
   }
 
+  /// Cheap likelihoods that order the candidates.
+  struct Anchors {
+    let table: AnchorTable
+    let later: AnchorScorer
+
+    init(_ inputBlocks: Int, _ likelihood: CandidateLikelihood, _ means: AttackerMeans) {
+      table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature)
+      later = table.whitenedScorer(sigma: likelihood.proposalSigma, inputBlocks: inputBlocks, feature: likelihood.feature, means)
+    }
+  }
+
   private let settings: SequentialMatching
   private let observed: Matrix
   private let ranges: [Range<Int>]
   private let model: LlamaModel
   private let stack: BlockStack
-  private let anchors: (table: AnchorTable, later: AnchorScorer)?
+  private let anchors: Anchors?
   private let likelihood: CandidateLikelihood
   private let target: CandidateLikelihood.Target
   private let prior: LanguagePrior
@@ -45,21 +56,16 @@ struct SequentialDecoder {
   /// - Parameters:
   ///   - ranges: rows of `observed` of each document.
   ///   - stack: the client's blocks as the attacker knows them.
+  ///   - anchors: at the depth of `stack`; nil tries candidates in the order of the language model.
   init(
     _ settings: SequentialMatching, _ observed: Matrix, _ ranges: [Range<Int>], _ likelihood: CandidateLikelihood, stack: BlockStack,
-    _ means: AttackerMeans
+    anchors: Anchors?, _ means: AttackerMeans
   ) {
+    self.anchors = anchors
     (self.settings, self.ranges, self.likelihood, self.stack, model) = (settings, ranges, likelihood, stack, means.model)
     self.observed = observed
     target = likelihood.target(observed)
     let inputBlocks = stack.blocks.count
-    anchors =
-      settings.candidates != .proposals
-      ? nil
-      : {
-        let table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature)
-        return (table, table.scorer(isFirst: false, sigma: likelihood.proposalSigma, means.model.compute))
-      }()
     prior = LanguagePrior(means)
     vocabulary = VocabularyDistances(means, inputBlocks: inputBlocks, clip: likelihood.noise.clip.map(Float.init))
   }

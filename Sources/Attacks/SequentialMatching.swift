@@ -107,9 +107,10 @@ package struct SequentialMatching: Attack {
   ) throws -> (Reconstruction, forwards: Int) {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
+    let anchors = candidates == .proposals ? SequentialDecoder.Anchors(stack.blocks.count, likelihood, means) : nil
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
-      var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, means)
+      var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, anchors: anchors, means)
       let rows = group.reduce(0) { $0 + view.range(of: $1).count }
       let documents = try decoder.decode {
         try progress((Double(view.offsets[first]) + $0 * Double(rows)) / Double(max(1, view.tokens)))

@@ -2,7 +2,7 @@ import Kernels
 
 /// A function of a hidden state that an adversary observes in place of the state: keys and values of the next block, sorted coordinates. Candidates'
 /// states go through it before they are compared.
-struct StateFeature: Sendable {
+package struct StateFeature: Sendable {
   /// Names tables that are kept between cells.
   let name: String
   /// [B, C] → [B, observed columns]; rows are independent.

@@ -1,3 +1,4 @@
+import Diagnostics
 package import Kernels
 package import SplitLearning
 
@@ -38,6 +39,29 @@ package struct AdversaryView: Sendable, Equatable {
   }
 
   package var documents: Int { max(0, offsets.count - 1) }
+
+  /// What was observed of documents `chosen` alone, in that order.
+  /// - Throws: when a channel has not one row a token, or several documents were one message: what was observed cannot be taken apart then.
+  package func restricted(to chosen: [Int]) throws -> AdversaryView {
+    precondition(chosen.allSatisfy((0..<documents).contains), "documents of another view")
+    if let (channel, _) = observations.first(where: { $0.value.values.rows != tokens }) {
+      throw Fault(
+        .invalidData, "\(channel.rawValue) has not one row a token, so some documents cannot be read alone", hint: "remove documents:")
+    }
+    guard ownMessages == nil else {
+      throw Fault(.invalidData, "several documents were one message, so some cannot be read alone", hint: "remove documents:")
+    }
+    let rows = chosen.flatMap { Array(range(of: $0)) }
+    let compute = Compute()
+    return AdversaryView(
+      identity: identity, partition: partition, offsets: chosen.reduce(into: [0]) { $0.append($0.last! + range(of: $1).count) },
+      observations: observations.mapValues {
+        var own = $0
+        own.values = compute.gather($0.values, rows: rows[...])
+        return own
+      }, promptLengths: ownPromptLengths.map { lengths in chosen.map { lengths[$0] } }, inputNoise: inputNoise)
+  }
+
   private var lengths: [Int] { zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
   package var tokens: Int { offsets.last ?? 0 }
   package func range(of document: Int) -> Range<Int> { offsets[document]..<offsets[document + 1] }

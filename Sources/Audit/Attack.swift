@@ -60,6 +60,9 @@ package struct AttackerMeans: Sendable {
   /// Tokens that never occur in ordinary text.
   package var excluded: Set<Int32>
   package var seed: UInt64
+  /// Seed of whatever is learned or rehearsed on public text. One for all seeds of a plan, which draw the noise of the victim: a table or an
+  /// inverter that was made once serves them all, and `memory` may be shared between them.
+  package var trainingSeed: UInt64
   package var memory: AttackerMemory
   /// K3 only: what a colluding client sent through the same cut and defense, with its own text.
   package var collusion: LabelledStates?
@@ -70,8 +73,9 @@ package struct AttackerMeans: Sendable {
 
   package init(
     model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil,
-    knowledge: ThreatModel.Knowledge = .k2, inverters: InverterStore? = nil
+    knowledge: ThreatModel.Knowledge = .k2, inverters: InverterStore? = nil, trainingSeed: UInt64 = 1
   ) {
+    self.trainingSeed = trainingSeed
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
     (self.collusion, self.knowledge, self.inverters) = (collusion, knowledge, inverters)
   }

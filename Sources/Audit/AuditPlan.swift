@@ -126,10 +126,23 @@ package struct AttackPlan: Sendable, Hashable {
   /// Unique in the plan: the name, and when the plan lists a name more than once, the settings that tell its entries apart
   /// (`nearest-embedding-l2`).
   package var label: String
+  /// How many documents it is run on in each cell, where it is too slow for all of them; nil for all.
+  package var documents: Int?
 
-  package init(name: String, settings: [String: SettingValue] = [:], label: String? = nil) {
-    (self.name, self.settings, self.label) = (name, settings, label ?? name)
+  package init(name: String, settings: [String: SettingValue] = [:], label: String? = nil, documents: Int? = nil) {
+    (self.name, self.settings, self.label, self.documents) = (name, settings, label ?? name, documents)
   }
+
+  /// The documents of a cell that the attack is run on, of `count`: each seed takes the next ones and goes round, so that three seeds of 34 see all of
+  /// 100. Nil for all.
+  package func chosen(of count: Int, seed: Int) -> [Int]? {
+    guard let documents, documents < count else { return nil }
+    let turns = count / gcd(documents, count)
+    let start = (((seed &- 1) % turns + turns) % turns) * documents
+    return (0..<documents).map { (start + $0) % count }
+  }
+
+  private func gcd(_ a: Int, _ b: Int) -> Int { b == 0 ? a : gcd(b, a % b) }
 }
 
 /// One grid of a sweep: the product of its axes, the first axis slowest.

@@ -8,7 +8,12 @@ extension AttackPlan {
     guard items.count <= 1_000 else { throw value.fault("\"inference\" lists \(items.count) attacks, at most 1000 are allowed") }
     var names = known
     names.attacks = known.inference
-    return try labelled(items.map { try AttackPlan($0, known: names) }, items)
+    let plans = try items.map { item in
+      let plan = try AttackPlan(item, known: names)
+      if plan.documents != nil { throw item.fault("\(plan.name) is about all documents: documents cannot be fewer") }
+      return plan
+    }
+    return try labelled(plans, items)
   }
 }
 
@@ -21,6 +26,9 @@ extension AuditPlan {
     }
     if !inference.isEmpty, dataset.repeats > 1 {
       throw try root.required("inference").fault("inference is about documents that are sent once: dataset.repeats must be 1")
+    }
+    if dataset.repeats > 1, let some = attacks.first(where: { $0.documents != nil }) {
+      throw try root.required("dataset").fault("\(some.label) reads some documents, which cannot be chosen among repeated sends")
     }
     if dataset.members == nil, let test = inference.first(where: { $0.name.hasPrefix("membership-") }) {
       throw try root.required("inference").fault(

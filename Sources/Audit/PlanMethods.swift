@@ -67,14 +67,15 @@ extension AttackPlan {
   init(_ value: PlanValue, known: KnownNames) throws {
     if case .scalar = value.node.content {
       name = try value.name("attack", among: known.attacks.keys)
-      (settings, label) = ([:], name)
+      (settings, label, documents) = ([:], name, nil)
       return
     }
     name = try PlanMap(value.node, path: value.path, keys: nil).required("name").name("attack", among: known.attacks.keys)
     let rules = known.attacks[name]?.settings
-    let map = try PlanMap(value.node, path: value.path, keys: rules.map { ["name"] + $0.keys.sorted() })
+    let map = try PlanMap(value.node, path: value.path, keys: rules.map { ["name", "documents"] + $0.keys.sorted() })
     (settings, label) = ([:], name)
-    for key in map.keys where key != "name" { settings[key] = try map.optional(key)?.setting(rules?[key]) }
+    documents = try map.optional("documents")?.integer(in: 1...1_000_000)
+    for key in map.keys where key != "name" && key != "documents" { settings[key] = try map.optional(key)?.setting(rules?[key]) }
     // A setting called label names the entry; only methods that have such a rule accept it.
     if let own = settings["label"]?.text { label = "\(name)-\(PlanCell.fileSafe(own))" }
   }

@@ -147,6 +147,7 @@ extension AttackPlan {
   package var resolved: SettingValue {
     var map = settings
     map["name"] = .string(name)
+    if let documents { map["documents"] = .number(Double(documents)) }
     return .map(map)
   }
 }

@@ -84,7 +84,8 @@ extension SweepGrid {
 }
 
 extension AuditPlan {
-  /// Every cell: grids in order, points of a grid in order (first axis slowest), seeds fastest; equal cells of two grids appear once.
+  /// Every cell: grids in order, points of a grid in order (first axis slowest); equal cells of two grids appear once. Seeds are
+  /// slowest: a run that is cut short has the whole grid under its first seed.
   /// Throws `Fault` 65 when a cell is not a valid plan or there are more than 10,000.
   package func cells() throws -> [PlanCell] {
     let grids = sweep.isEmpty ? [SweepGrid(axes: [])] : sweep
@@ -101,12 +102,11 @@ extension AuditPlan {
     }
     var out: [PlanCell] = []
     var seen: [String: [String: SettingValue]] = [:]
-    for grid in grids {
-      for index in 0..<(grid.points ?? 0) {
-        let point = grid.point(index)
-        let base = try plan(at: point)
-        for seed in seeds {
-          let cell = PlanCell(base, point.map(\.axis.key), seed: seed)
+    for seed in seeds {
+      for grid in grids {
+        for index in 0..<(grid.points ?? 0) {
+          let point = grid.point(index)
+          let cell = PlanCell(try plan(at: point), point.map(\.axis.key), seed: seed)
           if let other = seen[cell.id] {
             guard other == cell.settings else {
               throw Fault(.invalidData, "two cells of the sweep have the name \(cell.id)", at: point.last?.node.place.description)

@@ -53,6 +53,7 @@ package final class AuditRunner {
 
     let created = Provenance.now()
     var workbenches: [Int: Workbench] = [:]
+    let memory = AttackerMemory()
     var finished: [CellFile] = []
     var record: AuditRecord?
     // Planted leaks are looked for once per partition, in its first cell.
@@ -61,7 +62,7 @@ package final class AuditRunner {
     for (index, cell) in cells.enumerated() {
       let bench =
         try workbenches[cell.seed]
-        ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store) { stage, part in
+        ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store, memory: memory) { stage, part in
           try report(
             Progress(
               cell: index + 1, cells: cells.count, stage: "fine-tuning the \(stage), \(Int(part * 100)) %",
@@ -171,21 +172,26 @@ package final class AuditRunner {
     _ tell: (String, Double) throws -> Void
   ) throws -> Attacked {
     var out = Attacked()
-    let attacks = try cell.plan.attacks.map { ($0.label, try AttackRoster.make($0)) }
-    for (k, (label, attack)) in attacks.enumerated() {
+    let count = bench.corpus.documents.count
+    let attacks = try cell.plan.attacks.map { ($0.label, $0.chosen(of: count, seed: cell.seed), try AttackRoster.make($0)) }
+    for (k, (label, chosen, attack)) in attacks.enumerated() {
       let start = Date()
       do {
         let channel = attack.description.channels.first
-        let view = try ViewFile.read(path, channels: attack.description.channels)
+        let whole = try ViewFile.read(path, channels: attack.description.channels)
+        let view = try chosen.map(whole.restricted) ?? whole
         let found = try attack.reconstruct(view, with: means, material) { part in
           try tell(label, (Double(k) + part) / Double(attacks.count))
         }
         let entry = Scoring.Scored(
           attack: label, isBaseline: attack.description.isBaseline, channel: channel,
-          documents: try scoring.paired(bench.corpus.ofFirstSends(found.reconstruction)), seconds: Date().timeIntervalSince(start))
+          documents: try scoring.paired(
+            chosen == nil ? bench.corpus.ofFirstSends(found.reconstruction) : found.reconstruction, of: chosen),
+          // An inverter from the store was trained once: its training is part of what the attack costs.
+          seconds: max(Date().timeIntervalSince(start), found.reconstruction.cost.seconds), chosen: chosen)
         out.scored.append(entry)
         out.warnings += found.warnings
-        out.samples += scoring.samples(entry.documents, cell: cell.id, attack: entry.attack, channel: entry.channel)
+        out.samples += scoring.samples(entry, cell: cell.id)
       } catch let fault as Fault where fault.code != .interrupted {
         out.failures.append(AttackFailure(cell: cell.id, attack: label, message: fault.description))
       }
@@ -218,7 +224,8 @@ package final class AuditRunner {
       func hit(_ p: BayesReference.Position) -> Double {
         entry.documents[p.document].guessTokens[p.position] == entry.documents[p.document].truthTokens[p.position] ? 1 : 0
       }
-      guard !entry.isBaseline, let accuracy = estimate(hit), let behind = estimate({ ($0.isHit ? 1 : 0) - hit($0) }) else { return nil }
+      guard !entry.isBaseline, entry.chosen == nil, let accuracy = estimate(hit), let behind = estimate({ ($0.isHit ? 1 : 0) - hit($0) })
+      else { return nil }
       return .init(attack: entry.attack, accuracy: accuracy.mean, shortfall: behind.mean, ci95: behind.ci95)
     }
     return ReferenceResult(

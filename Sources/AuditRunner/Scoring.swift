@@ -26,13 +26,15 @@ package struct Scoring: Sendable {
   }
 
   /// Truth and guess of every document side by side. Throws when the reconstruction has another number of documents or tokens.
-  package func paired(_ reconstruction: Reconstruction) throws -> [ScoredDocument] {
-    guard reconstruction.tokens.count == documents.count else {
-      throw Fault(.invalidData, "the guesses are of \(reconstruction.tokens.count) documents, the truth of \(documents.count)")
+  /// - Parameter chosen: the documents that the reconstruction is of, where it is not of all.
+  package func paired(_ reconstruction: Reconstruction, of chosen: [Int]? = nil) throws -> [ScoredDocument] {
+    let chosen = chosen ?? Array(documents.indices)
+    guard reconstruction.tokens.count == chosen.count else {
+      throw Fault(.invalidData, "the guesses are of \(reconstruction.tokens.count) documents, the truth of \(chosen.count)")
     }
     var position = 0
-    return try zip(documents, reconstruction.tokens).enumerated().map { index, pair in
-      let (truth, guess) = pair
+    return try zip(chosen, reconstruction.tokens).map { index, guess in
+      let truth = documents[index]
       guard guess.count == truth.tokens.count else {
         throw Fault(.invalidData, "document \(index): \(guess.count) guessed tokens for \(truth.tokens.count) true ones")
       }
@@ -59,11 +61,11 @@ package struct Scoring: Sendable {
   }
 
   /// One line per document.
-  package func samples(_ scored: [ScoredDocument], cell: String, attack: String, channel: Channel?) -> [SampleRecord] {
-    scored.enumerated().map { index, document in
+  package func samples(_ scored: Scored, cell: String) -> [SampleRecord] {
+    zip(scored.chosen ?? Array(documents.indices), scored.documents).map { index, document in
       let matches = zip(document.truthTokens, document.guessTokens).map { $0 == $1 }
       return SampleRecord(
-        cell: cell, document: index, attack: attack, channel: channel?.rawValue, tokens: matches.count,
+        cell: cell, document: index, attack: scored.attack, channel: scored.channel?.rawValue, tokens: matches.count,
         matchingTokens: matches.count { $0 }, matches: String(matches.map { $0 ? "1" : "0" }), truthText: document.truthText,
         guessText: document.guessText,
         scores: Dictionary(
@@ -78,25 +80,36 @@ package struct Scoring: Sendable {
     package var channel: Channel?
     package var documents: [ScoredDocument]
     package var seconds: Double
+    /// The cell's documents that `documents` are, where they are not all.
+    package var chosen: [Int]?
 
-    package init(attack: String, isBaseline: Bool, channel: Channel?, documents: [ScoredDocument], seconds: Double) {
+    package init(
+      attack: String, isBaseline: Bool, channel: Channel?, documents: [ScoredDocument], seconds: Double, chosen: [Int]? = nil
+    ) {
       (self.attack, self.isBaseline, self.channel, self.documents, self.seconds) = (attack, isBaseline, channel, documents, seconds)
+      self.chosen = chosen
     }
   }
 
-  /// All results of one cell: every attack under every metric, gains against the strongest baseline of that metric.
+  /// All results of one cell: every attack under every metric, gains against the strongest baseline of that metric that read all documents, on the
+  /// documents that the attack read.
   package func results(_ attacks: [Scored], cell: String, settings: [String: SettingValue]) -> [CellResult] {
     metrics.flatMap { metric in
       let estimates = attacks.map { metric.estimate($0.documents, seed: seed) }
       let sign = metric.descriptor.higherLeaksMore ? 1.0 : -1.0
-      let baseline = attacks.indices.filter { attacks[$0].isBaseline && estimates[$0] != nil }.max {
+      let baseline = attacks.indices.filter { attacks[$0].isBaseline && attacks[$0].chosen == nil && estimates[$0] != nil }.max {
         sign * estimates[$0]!.mean < sign * estimates[$1]!.mean
       }
       return attacks.indices.compactMap { i -> CellResult? in
         guard let estimate = estimates[i] else { return nil }
         let gain =
           attacks[i].isBaseline
-          ? nil : baseline.flatMap { metric.gain(attack: attacks[i].documents, baseline: attacks[$0].documents, seed: seed) }
+          ? nil
+          : baseline.flatMap { b in
+            let reference = attacks[b].documents
+            return metric.gain(
+              attack: attacks[i].documents, baseline: attacks[i].chosen.map { $0.map { reference[$0] } } ?? reference, seed: seed)
+          }
         return CellResult(
           cell: cell, settings: settings, channel: attacks[i].channel?.rawValue ?? Channel.lengths.rawValue, attack: attacks[i].attack,
           metric: metric.descriptor.name, mean: estimate.mean, ci95: [estimate.lower, estimate.upper], stderr: estimate.standardError,

@@ -24,8 +24,10 @@ package final class Workbench {
   package let inference: InferenceMaterial
   private var statistics: [Int: StateStatistics] = [:]
 
+  /// - Parameter memory: shared by the benches of one plan: what it holds depends on public data alone.
   package init(
-    _ plan: AuditPlan, seed: Int, loaded: LoadedModel, store: ArtifactStore, progress: (String, Double) throws -> Void = { _, _ in }
+    _ plan: AuditPlan, seed: Int, loaded: LoadedModel, store: ArtifactStore, memory: AttackerMemory = AttackerMemory(),
+    progress: (String, Double) throws -> Void = { _, _ in }
   ) throws {
     self.loaded = loaded
     corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
@@ -37,7 +39,7 @@ package final class Workbench {
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens,
-      seed: UInt64(seed), memory: AttackerMemory(), knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan))
+      seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan))
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)

@@ -6,6 +6,7 @@ import Foundation
 import Kernels
 import Llama
 import SplitLearning
+import Synchronization
 import TestSupport
 import Testing
 
@@ -72,8 +73,12 @@ import Testing
         observations: [.inputHiddenStates: Observation(values: values, noise: noise)])
     }
 
-    func means(auxiliary: [[Int32]] = [], collusion: LabelledStates? = nil, seed: UInt64 = 1) -> AttackerMeans {
-      AttackerMeans(model: model, auxiliary: auxiliary, excluded: [], seed: seed, memory: AttackerMemory(), collusion: collusion)
+    func means(auxiliary: [[Int32]] = [], collusion: LabelledStates? = nil, seed: UInt64 = 1, store: InverterStore? = nil)
+      -> AttackerMeans
+    {
+      AttackerMeans(
+        model: model, auxiliary: auxiliary, excluded: [], seed: 1, memory: AttackerMemory(), collusion: collusion, inverters: store,
+        trainingSeed: seed)
     }
 
     /// What client 0 gives away.
@@ -195,6 +200,48 @@ import Testing
     broken[0].values[0] = .nan
     #expect(throws: Fault.self) { try fresh.decoder.restored(from: broken) }
     #expect(throws: Fault.self) { try fresh.decoder.restored(from: Array(trained.decoder.tensors.dropLast())) }
+  }
+
+  /// A decoder is trained once for a cut, a law of noise and a text, whatever the seed of the noise; a damaged file is trained again.
+  @Test func decodersAreStored() throws {
+    let scene = try Scene(blocks: 1)
+    let scratch = try Scratch()
+    let notices = Mutex<[String]>([])
+    let store = InverterStore(folder: URL(filePath: scratch.path), checkpointSHA256: "c", tokenizerSHA256: "t") { text in
+      notices.withLock { $0.append(text) }
+    }
+    let view = scene.view(scene.text(4, seed: 9), of: scene.clients[1])
+    func decoder(_ settings: [String: SettingValue] = ["steps": .number(10)], seed: UInt64 = 1, text: UInt64 = 5) throws -> TrainedDecoder {
+      try attack(settings).trained(view, with: scene.means(auxiliary: scene.text(40, seed: text), seed: seed, store: store)) { _ in }
+    }
+    let first = try decoder()
+    let key = try #require(try scratch.names().first)
+    let again = try decoder()
+    #expect(again.decoder.tensors == first.decoder.tensors && again.seconds == first.seconds && again.source == .rehearsal)
+    #expect(try scratch.names() == [key])
+    let card = try String(contentsOfFile: scratch.file("\(key)/README.md"), encoding: .utf8)
+    #expect(card.contains("public text of the plan") && card.contains("cut after 1 blocks"))
+    _ = try decoder(seed: 2)
+    _ = try decoder(["steps": .number(11)])
+    _ = try decoder(text: 6)
+    #expect(try scratch.names().count == 4)
+    #expect(notices.withLock(\.count) == 0)
+    try Data("no tensors".utf8).write(to: URL(filePath: scratch.file("\(key)/decoder.safetensors")))
+    #expect(try decoder().decoder.tensors == first.decoder.tensors)
+    #expect(notices.withLock(\.count) == 1)
+  }
+
+  /// Noise whose size the defense keeps to itself is estimated, not taken to be none.
+  @Test func withheldNoiseIsEstimated() throws {
+    let scene = try Scene(blocks: 1)
+    let documents = scene.text(20, seed: 9)
+    let stated = NoiseStatement(defense: "gaussian", law: .gaussian, sigma: 1)
+    var view = scene.view(documents, of: scene.model.stack[0..<1], noise: stated)
+    let means = scene.means(auxiliary: scene.text(60, seed: 5))
+    let known = accuracy(documents, try attack().reconstruct(view, with: means) { _ in }.tokens)
+    view.observations[.inputHiddenStates]!.noise.sigma = nil
+    let withheld = accuracy(documents, try attack().reconstruct(view, with: means) { _ in }.tokens)
+    #expect(withheld > known - 0.1, "known \(known), withheld \(withheld)")
   }
 
   @Test(arguments: ["aligned", "fedsea-compat"]) func posteriorsAreDistributions(mode: String) throws {

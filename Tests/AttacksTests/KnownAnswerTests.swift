@@ -122,6 +122,27 @@ import Testing
     #expect(beam >= greedy - 0.02, "greedy \(greedy), beam \(beam)")
   }
 
+  /// Scores that know the covariance of the residual order candidates no worse than those that know its variances, clean and under noise.
+  @Test func whitenedAnchorsAreNoWorse() throws {
+    let scene = try Scene(documents: 20)
+    let table = AnchorTable.at(2, scene.means)
+    for sigma in [0, 0.5, 1.0] {
+      let view = try scene.view(2, sigma: sigma)
+      let y = view.observations[.inputHiddenStates]!.values
+      let later = (0..<view.documents).flatMap { Array(view.range(of: $0).dropFirst()) }
+      func nats(_ scorer: AnchorScorer) -> Double {
+        let scores = scorer.logLikelihoods(y, scene.model.compute)
+        let truth = scene.documents.flatMap { $0 }
+        return zip(later, later.map { scene.model.compute.logSumExp(scores.slice($0..<$0 + 1))[0] }).reduce(0) {
+          $0 + Double($1.1 - scores[$1.0, Int(truth[$1.0])])
+        } / Double(later.count)
+      }
+      let diagonal = nats(table.scorer(isFirst: false, sigma: sigma, scene.model.compute))
+      let whitened = nats(table.whitenedScorer(sigma: sigma, inputBlocks: 2, feature: nil, scene.means))
+      #expect(whitened < diagonal + 0.05, "σ \(sigma): whitened \(whitened), diagonal \(diagonal) nats a token")
+    }
+  }
+
   /// The shuffled control: against another document's truth a perfect attack is at chance.
   @Test func shuffledTruthIsChance() throws {
     let scene = try Scene(documents: 12)

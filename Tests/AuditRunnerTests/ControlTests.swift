@@ -2,6 +2,7 @@ import Attacks
 import Audit
 import AuditRunner
 import Diagnostics
+import Kernels
 import LeakageMetrics
 import PrivateText
 import SplitLearning
@@ -37,6 +38,33 @@ import Testing
     var view = scene.view(1)
     view.observations = [:]
     #expect(try PlantedLeak.control(view, cell: "c", scene.means, scene.scoring).found)
+  }
+
+  /// An attack that reads some documents finds in them what it finds when it reads all, is scored on them, and gains over the baseline on them.
+  @Test func someDocumentsAreReadAlone() throws {
+    let scene = try TinyScene(documents: 6)
+    let (whole, chosen) = (scene.view(1, sigma: 0.3), [4, 1])
+    let attack = try NearestEmbedding(["centered": .number(0)])
+    let all = try attack.reconstruct(whole, with: scene.means) { _ in }
+    let some = try attack.reconstruct(whole.restricted(to: chosen), with: scene.means) { _ in }
+    #expect(some.tokens == chosen.map { all.tokens[$0] })
+    let scored = try scene.scoring.paired(some, of: chosen)
+    #expect(scored.map(\.truthTokens) == chosen.map { scene.documents[$0].tokens })
+    #expect(throws: Fault.self) { try scene.scoring.paired(some) }
+    let baseline = try scene.scoring.paired(UnigramGuess([:]).reconstruct(whole, with: scene.means) { _ in })
+    let entries = [
+      Scoring.Scored(attack: "unigram", isBaseline: true, channel: nil, documents: baseline, seconds: 0),
+      Scoring.Scored(attack: "own", isBaseline: false, channel: .inputHiddenStates, documents: scored, seconds: 0, chosen: chosen),
+    ]
+    let result = try #require(scene.scoring.results(entries, cell: "c", settings: [:]).first { $0.attack == "own" })
+    #expect(result.n == 2 && result.gainOverBaseline != nil)
+    #expect(scene.scoring.samples(entries[1], cell: "c").map(\.document) == chosen)
+    var mixed = whole
+    mixed.messages = [0, 2, 4, 6]
+    #expect(throws: Fault.self) { try mixed.restricted(to: chosen) }
+    mixed = whole
+    mixed.observations[.attentionMaps] = Observation(values: Matrix(rows: 3, columns: 2))
+    #expect(throws: Fault.self) { try mixed.restricted(to: chosen) }
   }
 
   @Test func shuffledLabelsMustStayAtChance() {

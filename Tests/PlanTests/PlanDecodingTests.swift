@@ -5,6 +5,24 @@ import SplitLearning
 import Testing
 
 @Suite struct PlanDecodingTests {
+  /// A slow attack reads some documents of a cell, each seed the next ones; together the seeds read them all.
+  @Test func anAttackMayReadSomeDocuments() throws {
+    let text = small.replacing("name: sequential-matching", with: "name: sequential-matching, documents: 34")
+    let attack = try plan(text).attacks[0]
+    #expect(attack.documents == 34 && attack.settings["documents"] == nil && attack.label == "sequential-matching")
+    #expect(try plan(text).sha256 != plan(small).sha256)
+    let chosen = (1...3).map { attack.chosen(of: 100, seed: $0) ?? [] }
+    #expect(chosen[0] == Array(0..<34) && chosen[2] == Array(68..<100) + [0, 1])
+    #expect(Set(chosen.joined()).count == 100)
+    #expect(attack.chosen(of: 34, seed: 1) == nil && attack.chosen(of: 100, seed: -7)?.count == 34)
+    #expect(attack.chosen(of: 100, seed: .max)?.allSatisfy((0..<100).contains) == true)
+    #expect(attack.chosen(of: 100, seed: .min)?.allSatisfy((0..<100).contains) == true)
+    for wrong in ["0", "-1", "a", "1.5"] {
+      #expect(throws: Fault.self) { try plan(text.replacing("documents: 34", with: "documents: \(wrong)")) }
+    }
+    #expect(throws: Fault.self) { try plan(text.replacing("limit:", with: "repeats: 2, limit:")) }
+  }
+
   @Test func theQuickstartIsTheGridItClaims() throws {
     let plan = try AuditPlan(contentsOf: root.appending(path: "attacks/quickstart.yaml").path, known: known)
     let cells = try plan.cells()

@@ -9,8 +9,8 @@ import Testing
     let text = small + "\nsweep:\n  model.partition.input: [1, 2]\n  defense.relative: [0, 4.5]"
     #expect(
       try plan(text).cells().map(\.id) == [
-        "p1-q1-relative0-seed1", "p1-q1-relative0-seed2", "p1-q1-relative4.5-seed1", "p1-q1-relative4.5-seed2",
-        "p2-q1-relative0-seed1", "p2-q1-relative0-seed2", "p2-q1-relative4.5-seed1", "p2-q1-relative4.5-seed2",
+        "p1-q1-relative0-seed1", "p1-q1-relative4.5-seed1", "p2-q1-relative0-seed1", "p2-q1-relative4.5-seed1",
+        "p1-q1-relative0-seed2", "p1-q1-relative4.5-seed2", "p2-q1-relative0-seed2", "p2-q1-relative4.5-seed2",
       ])
     let union = try plan(small + "\nsweep: [{defense.relative: [0, 1]}, {defense.relative: [1, 2]}, {defense.sigma: [3]}]")
     #expect(try union.cells().filter { $0.seed == 1 }.map(\.noise) == [.relative(0), .relative(1), .relative(2), .sigma(3)])

@@ -29,7 +29,7 @@ struct CacheRehearsal: Sendable {
     let clean = means.states(of: texts, inputBlocks: view.partition.input)
     let noisy = noise.observed(
       clean, sequences: texts.indices.flatMap { i in texts[i].map { _ in UInt64(i) } }, positions: texts.flatMap(\.indices),
-      random: CounterRandom(seed: means.seed, stream: "rehearsal/cache"), compute)
+      random: CounterRandom(seed: means.trainingSeed, stream: "rehearsal/cache"), compute)
     let batch = PackedBatch(lengths: texts.map(\.count))
     func features(_ states: Matrix) -> Matrix {
       let between = model.stack[view.partition.input..<block]

@@ -18,7 +18,7 @@ struct LabelTable: Sendable {
     means.memory.table("head's matrix") {
       let (head, compute) = (means.model.head, means.model.compute)
       let weights = Matrix(rows: head.weight.rows, columns: head.weight.columns, values: head.weight.values(compute))
-      let random = CounterRandom(seed: means.seed, stream: "label directions")
+      let random = CounterRandom(seed: means.trainingSeed, stream: "label directions")
       let step = max(1, weights.rows / sample)
       let rows = Array(stride(from: 0, to: weights.rows, by: step))
       var some = compute.gather(weights, rows: rows[...])

@@ -40,7 +40,7 @@ package struct AttributeInference: InferenceAttack {
     let examples = (0..<rehearsal.view.documents).map { Self.pooled(states.values, rehearsal.view.range(of: $0)) }
     let documents = (0..<view.documents).map { Self.pooled(observation.values, view.range(of: $0)) }
     let labels = attributes.map { $0 == 1 }
-    var generator = CounterRandom(seed: means.attacker.seed, stream: "attribute/shuffled").generator()
+    var generator = CounterRandom(seed: means.attacker.trainingSeed, stream: "attribute/shuffled").generator()
     let shuffled = labels.shuffled(using: &generator)
     func answer(_ labels: [Bool], isControl: Bool) -> InferenceAnswer {
       let model = LogisticRegression(examples, labels: labels, penalty: penalty)

@@ -79,7 +79,7 @@ package struct MembershipAttention: InferenceAttack {
     let clean = own.states(of: [text], inputBlocks: view.partition.input)
     let sent = noise.observed(
       clean, sequences: text.map { _ in UInt64(number) }, positions: Array(text.indices),
-      random: CounterRandom(seed: means.seed, stream: "rehearsal/attention"), model.compute)
+      random: CounterRandom(seed: means.trainingSeed, stream: "rehearsal/attention"), model.compute)
     var found: [Int: Matrix] = [:]
     let probe = ActivationProbe(
       wants: { $0.tensor == .map && blocks.contains($0.block) }, record: { point, matrix in found[point.block] = matrix })

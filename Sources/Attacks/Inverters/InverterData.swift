@@ -34,7 +34,7 @@ struct InverterData: Sendable {
     vocabulary = (0..<Int32(size)).filter { !means.excluded.contains($0) }
     var text = means.auxiliary.filter { $0.count > 1 }
     if text.count < 8 {
-      var draws = CounterRandom(seed: means.seed, stream: "inverter/passages").generator()
+      var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/passages").generator()
       let known = vocabulary
       text = (0..<64).map { _ in (0..<32).map { _ in known.randomElement(using: &draws)! } }
     }
@@ -48,7 +48,7 @@ struct InverterData: Sendable {
 
   /// For the control: a permutation of the token ids.
   var tokenShuffle: [Int] {
-    var draws = CounterRandom(seed: means.seed, stream: "inverter/shuffled-tokens").generator()
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/shuffled-tokens").generator()
     return Array(0..<means.model.configuration.vocabularySize).shuffled(using: &draws)
   }
 
@@ -85,7 +85,7 @@ struct InverterData: Sendable {
 
   /// The batch of training step `step`: passages until there are `rows` tokens, each under s times one of `factors`.
   func batch(_ stage: String, step: Int, rows: Int, factors: [Double]) -> Examples {
-    var draws = CounterRandom(seed: means.seed, stream: "inverter/batch/\(stage)").generator(item: UInt64(step))
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/batch/\(stage)").generator(item: UInt64(step))
     var (passages, kinds, levels, total) = ([[Int32]](), [Int](), [Double](), 0)
     while total < rows {
       var passage = training[Int.random(in: 0..<training.count, using: &draws)]
@@ -103,7 +103,7 @@ struct InverterData: Sendable {
 
   /// Held-out text under s times each of `factors` in turn.
   func heldOut(factors: [Double]) -> Examples {
-    var draws = CounterRandom(seed: means.seed, stream: "inverter/held-out").generator()
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/held-out").generator()
     let levels = heldOut.indices.map { factors[$0 % factors.count] }
     return examples(
       heldOut, heldOut.map { _ in Kind.text.rawValue }, levels: levels, first: 0, stream: "inverter/noise/held-out", shuffle: &draws)
@@ -111,7 +111,7 @@ struct InverterData: Sendable {
 
   /// States without noise, counted rows only, of the first passages as they are and with tokens replaced.
   func residualExamples(passages count: Int) -> (states: Matrix, labels: [Int32]) {
-    var draws = CounterRandom(seed: means.seed, stream: "inverter/residual").generator()
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/residual").generator()
     let text = Array(training.prefix(count))
     let all = text + text.map { remade($0, .replaced, using: &draws) }
     let found = examples(
@@ -136,7 +136,7 @@ struct InverterData: Sendable {
     let compute = means.model.compute
     let batch = PackedBatch(lengths: passages.map(\.count))
     let clean = means.states(of: passages, inputBlocks: task.inputBlocks)
-    let random = CounterRandom(seed: means.seed, stream: stream)
+    let random = CounterRandom(seed: means.trainingSeed, stream: stream)
     var states = clean
     for level in Set(levels).sorted() {
       let rows = passages.indices.filter { levels[$0] == level }.flatMap { Array(batch.range($0)) }

@@ -8,8 +8,8 @@ import Llama
 /// Files of trained inverters: `<folder>/<key>/inverter.safetensors` with README.md, its model card; `interrupted.safetensors` while it trains.
 /// Whatever is read is checked first. A file that cannot be used is reported, and training starts anew.
 extension InverterStore {
-  private func folder(_ key: InverterKey) -> URL { folder.appending(path: key.sha256) }
-  private func path(_ key: InverterKey, _ name: String) -> String { folder(key).appending(path: "\(name).safetensors").path }
+  func folder(_ key: InverterKey) -> URL { folder.appending(path: key.sha256) }
+  func path(_ key: InverterKey, _ name: String) -> String { folder(key).appending(path: "\(name).safetensors").path }
 
   // MARK: - Finished inverters
 
@@ -25,7 +25,7 @@ extension InverterStore {
         whitening: Matrix(
           rows: c.hiddenSize, columns: c.hiddenSize, values: try file.floats("space.whitening", shape: [c.hiddenSize, c.hiddenSize])),
         data, means)
-      var network = recipe.network(space, sigma: task.sigma, seed: means.seed, means.model.compute)
+      var network = recipe.network(space, sigma: task.sigma, seed: means.trainingSeed, means.model.compute)
       try fill(&network, "", file)
       let temperature = Float(try numbers.number("temperature"))
       guard temperature > 0 else { throw Fault(.invalidData, "the temperature is \(temperature)", at: file.path) }
@@ -124,7 +124,7 @@ extension InverterStore {
   }
 
   /// What `read` makes of the file at `path`; nil if there is none, and if it is damaged, which is reported.
-  private func reading<T>(_ path: String, _ read: (SafetensorsFile) throws -> T) -> T? {
+  func reading<T>(_ path: String, _ read: (SafetensorsFile) throws -> T) -> T? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     do {
       return try read(SafetensorsFile.open(at: path))
@@ -134,7 +134,7 @@ extension InverterStore {
     }
   }
 
-  private func write(_ tensors: [(String, [Int], [Float])], _ metadata: [String: String], _ key: InverterKey, _ name: String) throws {
+  func write(_ tensors: [(String, [Int], [Float])], _ metadata: [String: String], _ key: InverterKey, _ name: String) throws {
     do {
       try FileManager.default.createDirectory(at: folder(key), withIntermediateDirectories: true)
     } catch {
@@ -148,7 +148,7 @@ extension InverterStore {
 }
 
 /// The numbers in a file's metadata, which is text that anyone may have written.
-private struct InverterNumbers {
+struct InverterNumbers {
   private let file: SafetensorsFile
 
   init(_ file: SafetensorsFile) throws { self.file = file }

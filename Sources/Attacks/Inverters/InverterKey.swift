@@ -9,11 +9,30 @@ struct InverterKey: Sendable, Hashable {
   /// Lowercase hex.
   let sha256: String
 
+  private init(facts: [String]) {
+    self.facts = facts
+    sha256 = Self.hex(SHA256.hash(data: Data(facts.joined(separator: "\n").utf8)))
+  }
+
+  /// Of an attention decoder. `pairs` names the colluding client's labelled states, where training is not on public text.
+  init(
+    _ training: DecoderTraining, _ law: NoiseLaw, inputBlocks: Int, synthetic: Int, pairs: UInt64?, _ means: AttackerMeans
+  ) {
+    self.init(facts: [
+      "decoder trainer version \(DecoderTraining.version)",
+      "checkpoint \(means.inverters?.checkpointSHA256 ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
+      "cut after \(inputBlocks) blocks", "noise \(Self.statement(law.statement, sigma: law.sigma ?? law.statement.sigma ?? 0))",
+      "training \(training)", "passages with substituted tokens \(synthetic)",
+      "labelled states \(pairs.map { "\($0)" } ?? "of public text")",
+      "public text \(Self.textHash(means))", "seed \(means.trainingSeed)",
+    ])
+  }
+
   init(_ recipe: InverterRecipe, _ task: InverterTask, _ means: AttackerMeans) {
-    facts = [
+    self.init(facts: [
       "trainer version \(InverterRecipe.version)",
       "checkpoint \(means.inverters?.checkpointSHA256 ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
-      "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task))", "pooling \(task.pooling.rawValue)",
+      "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
       "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",
       "architecture \(recipe.architecture.rawValue) width \(recipe.width)",
       "stages "
@@ -21,14 +40,12 @@ struct InverterKey: Sendable, Hashable {
           "\($0.name):\($0.steps):\($0.factors):\($0.heldOut):\($0.mode):\($0.trains):\($0.target.rawValue):\($0.rate ?? 0)"
         }
         .joined(separator: ";"),
-      "rates \(recipe.rates)", "rows \(recipe.rowsPerStep)", "budget \(recipe.budgetSeconds) s", "seed \(means.seed)",
-    ]
-    sha256 = Self.hex(SHA256.hash(data: Data(facts.joined(separator: "\n").utf8)))
+      "rates \(recipe.rates)", "rows \(recipe.rowsPerStep)", "budget \(recipe.budgetSeconds) s", "seed \(means.trainingSeed)",
+    ])
   }
 
-  private static func statement(_ task: InverterTask) -> String {
-    let noise = task.noise
-    return "\(noise.defense) \(noise.law.rawValue) sigma \(noise.sigma.map { "\($0)" } ?? "withheld") s \(task.sigma) "
+  private static func statement(_ noise: NoiseStatement, sigma: Double) -> String {
+    "\(noise.defense) \(noise.law.rawValue) sigma \(noise.sigma.map { "\($0)" } ?? "withheld") s \(sigma) "
       + "clip \(noise.clip.map { "\($0)" } ?? "none") step \(noise.step.map { "\($0)" } ?? "none") "
       + "kept \(noise.kept.map { "\($0)" } ?? "all")"
   }

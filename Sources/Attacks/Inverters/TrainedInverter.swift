@@ -104,8 +104,8 @@ extension AttackerMeans {
     let preparation = Date().timeIntervalSince(began)
     let text = Array(data.priors[row: InverterData.Kind.text.rawValue])
     let loss = InverterLoss(
-      space: space, data: data, candidates: InverterCandidates(space.codebook, prior: text, seed: seed, compute), compute: compute)
-    let initial = recipe.network(space, sigma: task.sigma, seed: seed, compute)
+      space: space, data: data, candidates: InverterCandidates(space.codebook, prior: text, seed: trainingSeed, compute), compute: compute)
+    let initial = recipe.network(space, sigma: task.sigma, seed: trainingSeed, compute)
     let trainer = InverterTrainer(recipe, loss, initial: initial)
     let state = try trainer.run(
       from: inverters?.interrupted(key, recipe, initial), save: { try inverters?.save(interrupted: &$0, key) }, progress: progress)

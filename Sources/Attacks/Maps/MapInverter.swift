@@ -99,10 +99,10 @@ struct MapTraining: Sendable {
     let index = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
     let material = try rehearsed(texts, view, means, blocks: seen.blocks, heads: heads, longest: longest) { try progress(0.2 * $0) }
 
-    var network = MapNetwork(inputs: own.columns, width: width, classes: classes.count, seed: means.seed)
+    var network = MapNetwork(inputs: own.columns, width: width, classes: classes.count, seed: means.trainingSeed)
     let total = Double(classes.reduce(0) { $0 + counts[$1]! })
     network.start(at: classes.map { Float(log(Double(counts[$0]!) / total)) })
-    var draws = CounterRandom(seed: means.seed, stream: "map-inverter/order").generator()
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "map-inverter/order").generator()
     var (moments, rule) = ([String: AdamW.Moments](), AdamW(epsilon: 1e-8, weightDecay: 1e-5))
     rule.beta2 = 0.99
     let schedule = LearningRateSchedule(peak: Self.rate, warmup: min(20, steps), steps: steps)
@@ -151,7 +151,7 @@ struct MapTraining: Sendable {
     let (model, compute, p) = (means.model, means.model.compute, view.partition.input)
     guard let last = blocks.last, p <= last else { throw Fault(.invalidData, "maps of a block that the server does not run") }
     let server = model.stack[p..<last + 1]
-    let random = CounterRandom(seed: means.seed, stream: "rehearsal/maps")
+    let random = CounterRandom(seed: means.trainingSeed, stream: "rehearsal/maps")
     return try texts.enumerated().map { i, text in
       let clean = means.states(of: [text], inputBlocks: p)
       let sent = view.inputNoise.observed(

@@ -12,6 +12,8 @@ package struct EmbeddingNeighbours: Sendable {
   /// 1/‖e − mean‖ of every token, and a mask: −∞ for tokens that never occur in text.
   private let inverse: [Float]
   private let mask: [Float]
+  /// E in bf16, for a first look at all tokens; nil where the CPU has no bf16 products.
+  private let coarse: [UInt16]?
   private let compute: Compute
   let statistics: Statistics
 
@@ -39,6 +41,7 @@ package struct EmbeddingNeighbours: Sendable {
     }
     statistics = Statistics(low: low, high: high, variance: max(1e-12, Float(spread / Double(table.count))))
     (self.mean, self.inverse, self.mask) = (mean, inverse, mask)
+    coarse = Compute.hasBF16Products ? BF16.narrowed(table, compute) : nil
   }
 
   /// Rows `ids` of the table, [ids, C].
@@ -58,6 +61,8 @@ package struct EmbeddingNeighbours: Sendable {
 
   /// Vectors worked on at once: a row of scores is as wide as the vocabulary.
   private static let batch = 256
+  /// Tokens that a look in bf16 passes on for each one that is wanted, and some more; their cosines are computed again in f32.
+  private static func shortlist(_ count: Int) -> Int { 2 * count + 14 }
 
   /// The `count` nearest tokens of every row by the cosine between centred vectors, nearest first: cos(x − m, e − m), m the mean embedding.
   func nearest(_ x: Matrix, count: Int) -> [[Int32]] {
@@ -65,14 +70,25 @@ package struct EmbeddingNeighbours: Sendable {
     for first in stride(from: 0, to: x.rows, by: Self.batch) {
       var part = x.slice(first..<min(first + Self.batch, x.rows))
       compute.addBias(&part, mean.map { -$0 })
-      let scores = compute.linear(part, table, outputs: mask.count)
+      let scores =
+        coarse.map { rough in rough.withUnsafeBufferPointer { compute.linear(part, bf16: $0.baseAddress!, outputs: mask.count) } }
+        ?? compute.linear(part, table, outputs: mask.count)
       for r in 0..<part.rows {
         // (x − m)·(e − m) = (x − m)·e − (x − m)·m; the second term is one number a row.
         let shift = zip(part[row: r], mean).reduce(0) { $0 + $1.0 * $1.1 }
         let cosines = [Float].filled(mask.count) { out in
           for (v, dot) in scores[row: r].enumerated() { out[v] = (dot - shift) * inverse[v] + mask[v] }
         }
-        found.append(largest(count, of: cosines))
+        guard coarse != nil else {
+          found.append(largest(count, of: cosines))
+          continue
+        }
+        let listed = largest(Self.shortlist(count), of: cosines)
+        let exact = listed.map { id -> Float in
+          let e = table[Int(id) * width..<(Int(id) + 1) * width]
+          return (zip(part[row: r], e).reduce(0) { $0 + $1.0 * $1.1 } - shift) * inverse[Int(id)] + mask[Int(id)]
+        }
+        found.append(largest(count, of: exact).map { listed[Int($0)] })
       }
     }
     return found

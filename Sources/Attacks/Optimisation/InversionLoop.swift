@@ -26,6 +26,9 @@ package struct InversionLoop: Sendable {
   package let blocks: TrainableStack
   /// The same blocks in bf16, used for the first `coarseShare` of the steps; nil for f32 throughout.
   package var coarse: TrainableStack?
+  /// A product in bf16 is off by half a percent of its size. Without noise that matters once the softening has come down to a few percent; under noise
+  /// that is larger than that it never does.
+  package var coarseShare = 0.9
   package let loss: CutLoss
   package let batch: PackedBatch
   package var iterations: Int
@@ -33,8 +36,6 @@ package struct InversionLoop: Sendable {
   package var weightDecay: Float = 0
   package var deadline: Date?
 
-  /// A product in bf16 is off by half a percent of its size, which matters only once the softening has come down to that.
-  static let coarseShare = 0.75
   /// γ of the last iteration.
   static let hardest: Float = 1e-3
 
@@ -85,7 +86,7 @@ package struct InversionLoop: Sendable {
     for step in 0..<iterations {
       let done = Double(step) / Double(iterations)
       let (nats, excess, gradient) = evaluate(
-        &x, softening: Float(pow(Double(Self.hardest), done)), done < Self.coarseShare ? coarse ?? blocks : blocks)
+        &x, softening: Float(pow(Double(Self.hardest), done)), done < coarseShare ? coarse ?? blocks : blocks)
       (outcome.nats, outcome.excess) = (nats, excess)
       guard nats.isFinite else {
         throw Fault(.failure, "the loss is no longer finite after \(step) iterations at rate \(rate)", hint: "give a smaller learning_rate")

@@ -1,0 +1,59 @@
+import Audit
+import Checkpoints
+import Diagnostics
+import Foundation
+
+/// Files of trained attention decoders, beside those of the inverters: `<folder>/<key>/decoder.safetensors` with README.md, its model card.
+extension InverterStore {
+  /// The stored decoder of that key, or nil. A file that cannot be used is reported, and training starts anew.
+  /// - Parameter form: a decoder of the same form, whose values are replaced.
+  func decoder(_ key: InverterKey, like form: InversionDecoder) -> TrainedDecoder? {
+    reading(path(key, "decoder")) { file in
+      let numbers = try InverterNumbers(file)
+      let decoder = try form.restored(
+        from: form.tensors.map { NamedTensor($0.name, shape: $0.shape, values: try file.floats($0.name, shape: $0.shape)) })
+      guard decoder.temperature > 0 else { throw Fault(.invalidData, "the temperature is \(decoder.temperature)", at: file.path) }
+      guard let source = file.metadata["source"].flatMap(DecoderCurriculum.Source.init) else {
+        throw Fault(.invalidData, "the metadata does not say where the labelled states come from", at: file.path)
+      }
+      return TrainedDecoder(
+        decoder: decoder, source: source, learningRate: try numbers.number("rate"), steps: try numbers.integer("steps"),
+        seconds: try numbers.number("seconds"), heldOutLoss: try numbers.number("held_out_nats"),
+        heldOutAccuracy: try numbers.number("held_out_accuracy"))
+    }
+  }
+
+  /// Writes the decoder and its card. Throws `Fault` 73 or 74.
+  func save(_ trained: TrainedDecoder, _ key: InverterKey) throws {
+    try write(
+      trained.decoder.tensors.map { ($0.name, $0.shape, $0.values) },
+      [
+        "source": trained.source.rawValue, "rate": "\(trained.learningRate)", "steps": "\(trained.steps)", "seconds": "\(trained.seconds)",
+        "held_out_nats": "\(trained.heldOutLoss)", "held_out_accuracy": "\(trained.heldOutAccuracy)",
+      ], key, "decoder")
+    let card = folder(key).appending(path: "README.md")
+    do {
+      try Data(Self.card(trained, key).utf8).write(to: card, options: .atomic)
+    } catch { throw Fault(.inputOutput, "the model card cannot be written: \(error.localizedDescription)", at: card.path) }
+  }
+
+  private static func card(_ trained: TrainedDecoder, _ key: InverterKey) -> String {
+    """
+    # Attention decoder \(key.sha256.prefix(12))
+
+    Reads tokens from hidden states (`attention-decoder`, \(trained.decoder.mode.rawValue)).
+
+    | | |
+    |---|---|
+    | trained on | \(trained.source == .collusion ? "a colluding client's labelled states" : "public text of the plan") |
+    | cost | \(trained.steps) steps, \(String(format: "%.0f", trained.seconds)) s |
+    | learning rate, temperature | \(trained.learningRate), \(trained.decoder.temperature) (chosen on held-out passages) |
+    | held-out passages | \(String(format: "%.1f %%", 100 * trained.heldOutAccuracy)) of the questions, \(String(format: "%.3f", trained.heldOutLoss)) nats each |
+
+    The name of the folder is the SHA-256 of these lines:
+
+    \(key.facts.map { "    " + $0 }.joined(separator: "\n"))
+
+    """
+  }
+}
