@@ -10,7 +10,7 @@ import SplitLearning
 ///     argmax_v ln p(y_t | F_p(prefix, v)_t) + λ ln q(v | prefix)
 ///
 /// If none fits as well as the truth would, the lists grow fourfold, up to four times: a position whose vector is far off is found all the same.
-/// Under noise wrong tokens fit too, and vectors point less well, so that lists grow twice unless the best is far ahead of the rest.
+/// Under noise wrong tokens fit too, and vectors point less well, so that lists grow twice in any case.
 struct CalibratedDiscretisation {
   static let posteriorWidth = 16
   /// Mass left to tokens that were no candidates.
@@ -18,8 +18,6 @@ struct CalibratedDiscretisation {
   private static let growth = 4
   private static let rounds = 5
   private static let roundsUnderNoise = 3
-  /// Nats by which the best candidate must lead for no more to be tried under noise.
-  private static let lead: Float = 12
 
   struct Document {
     var tokens: [Int32] = []
@@ -63,7 +61,7 @@ struct CalibratedDiscretisation {
       let logPriors = active.map { i in states[i].prior.flatMap { prior?.logProbabilities(of: $0) } }
       var scored = active.map { _ in [Scored]() }
       for round in 0..<Self.rounds {
-        let open = active.indices.filter { !Self.isSettled(scored[$0], round: round, least: least) }
+        let open = active.indices.filter { k in round < least || !(scored[k].max { $0.score < $1.score }?.fits ?? false) }
         guard !open.isEmpty else { break }
         let size = Int(pow(Double(Self.growth), Double(round)))
         let lists = near.nearest(means.model.compute.gather(vectors, rows: open.map { rows[$0] }[...]), count: neighbours * size)
@@ -91,13 +89,6 @@ struct CalibratedDiscretisation {
       try progress(Double(t + 1) / Double(longest))
     }
     return (states.map(\.document), forwards)
-  }
-
-  /// Whether no more candidates need be tried before round `round`.
-  private static func isSettled(_ scored: [Scored], round: Int, least: Int) -> Bool {
-    guard let best = scored.max(by: { $0.score < $1.score }), best.fits else { return false }
-    guard round < least else { return true }
-    return scored.allSatisfy { $0.token == best.token || $0.score < best.score - lead }
   }
 
   private func append(_ scored: [Scored], to document: inout Document) {
