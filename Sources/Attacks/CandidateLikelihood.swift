@@ -36,9 +36,12 @@ struct CandidateLikelihood: Sendable {
     var patientLimit: Float
     /// Whether there is no noise: distances are rounding alone, so whatever lies within `limit` is the truth unless two tokens share a state.
     var isClean: Bool
+    /// Whether the weights may differ from the victim's.
+    var isForeign: Bool
 
-    init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false) {
+    init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false, isForeign: Bool = false) {
       (self.weight, self.limit, self.patientLimit, self.isClean) = (weight, limit, patientLimit ?? limit, isClean)
+      self.isForeign = isForeign
     }
 
     static let patience = 2048
@@ -103,7 +106,7 @@ struct CandidateLikelihood: Sendable {
     if noise.law == .laplace && !isWhitened {
       var b = variance.squareRoot() / Float(2).squareRoot()
       if profiles { b = max(b, (isFirst ? nil : typical) ?? best / width) }
-      return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()))
+      return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()), isForeign: profiles)
     }
     guard profiles else {
       let isClean = sigma == 0 && noise.law != .quantized && noise.law != .sparsified && !isWhitened && !isScaleFree
@@ -111,7 +114,7 @@ struct CandidateLikelihood: Sendable {
     }
     // Residuals of foreign weights have heavier tails than noise: three times the usual square, eight times after many candidates.
     variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
-    return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width, patientLimit: 8 * variance * width)
+    return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width, patientLimit: 8 * variance * width, isForeign: true)
   }
 
   /// Deviation of the observation around the state, for proposals by anchors: of a bin it is Δ/√12.

@@ -105,7 +105,7 @@ struct SequentialDecoder {
       var batch: [(search: Int, token: Int32)] = []
       for i in searches.indices where !searches[i].settled {
         let done = searches[i].evaluated.count
-        let wanted = min(limit, done + max(size, searches[i].least - done))
+        let wanted = min(limit, done + max(size, min(searches[i].least, SequentialSearch.firstForeign) - done))
         if searches[i].order.count < wanted { searches[i].order = largest(wanted, of: searches[i].proposal) }
         batch += searches[i].order[done..<wanted].map { (i, $0) }
       }

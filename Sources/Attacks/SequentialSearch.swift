@@ -41,23 +41,27 @@ struct SequentialSearch {
     best = evaluated.reduce(-.infinity) { max($0, score($1)) }
   }
 
-  /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass.
+  /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass; or, where
+  /// nothing was drawn at random, when it is so much nearer than all others that it must be the truth.
   func isSettled(share: Double) -> Bool {
-    guard evaluated.count >= least, let top = evaluated.max(by: { score($0) < score($1) }),
+    guard let top = evaluated.max(by: { score($0) < score($1) }) else { return false }
+    // Ratio of the two best, as in a sequential test.
+    let second = evaluated.lazy.filter { $0.token != top.token }.map(\.distance).min() ?? .infinity
+    if scale.isForeign, evaluated.count >= Self.firstForeign, second > Self.distinct * top.distance { return true }
+    guard evaluated.count >= least,
       top.distance <= (evaluated.count < CandidateLikelihood.Scale.patience ? scale.limit : scale.patientLimit)
-    else {
-      return false
-    }
-    if scale.isClean {
-      // Ratio of the two best, as in a sequential test: a rival that is well beyond rounding says that the states of tokens are apart here.
-      let second = evaluated.lazy.filter { $0.token != top.token }.map(\.distance).min() ?? .infinity
-      if second > Self.apart * scale.limit { return true }
-    }
+    else { return false }
+    // A rival that is well beyond rounding says that the states of tokens are apart here.
+    if scale.isClean, second > Self.apart * scale.limit { return true }
     return restMass < share
   }
 
   /// How far, in limits, the next best candidate of a clean state must be for the best to be taken without trying more.
   private static let apart: Float = 16
+  /// Weights that differ from the victim's put a state off by an unknown amount, but by the same for all candidates: the truth stands out when the
+  /// next best is twice as far (four times in squares). Candidates that are evaluated at once before that is asked.
+  private static let distinct: Float = 4
+  static let firstForeign = 64
 
   /// Expected share of the posterior held by candidates that were not evaluated. With anchors: their proposal mass, rescaled by what the
   /// evaluated ones turned out to weigh. Without: their prior mass, each as likely as the runner-up.
