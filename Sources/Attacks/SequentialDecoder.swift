@@ -106,7 +106,7 @@ struct SequentialDecoder {
       for i in searches.indices where !searches[i].settled {
         let done = searches[i].evaluated.count
         let wanted = min(limit, done + max(size, min(searches[i].least, SequentialSearch.firstForeign) - done))
-        if searches[i].order.count < wanted { searches[i].order = largest(wanted, of: searches[i].proposal) }
+        searches[i].order(first: wanted)
         batch += searches[i].order[done..<wanted].map { (i, $0) }
       }
       evaluate(batch, hypotheses, rows, &searches, isFirst: t == 0)

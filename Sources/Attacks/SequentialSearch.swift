@@ -11,7 +11,8 @@ struct SequentialSearch {
   let isInformed: Bool
   /// Candidates evaluated before the search may end.
   let least: Int
-  var order: [Int32] = []
+  /// Candidates in the order in which they are tried, as far as it was asked for.
+  private(set) var order: [Int32] = []
   private(set) var evaluated: [(token: Int32, distance: Float)] = []
   private(set) var best: Float = -.infinity
   private(set) var smallest: Float = .infinity
@@ -24,6 +25,33 @@ struct SequentialSearch {
   }
 
   func score(_ candidate: (token: Int32, distance: Float)) -> Float { prior[Int(candidate.token)] - scale.weight * candidate.distance }
+
+  /// Candidates that are tried by the proposals alone.
+  private static let surePicks = 32
+
+  /// Makes the first `count` of `order`: the best by the proposals, and once these were wrong, in turn by the proposals and by the prior. States that lie
+  /// far from all anchors make the proposals sure of wrong tokens; the language model is wrong about other ones.
+  mutating func order(first count: Int) {
+    guard order.count < count else { return }
+    let direct = largest(count, of: proposal)
+    guard isInformed, count > Self.surePicks else {
+      order = direct
+      return
+    }
+    let likely = largest(count, of: prior)
+    order = Array(direct.prefix(Self.surePicks))
+    var known = Set(order)
+    var (a, b) = (Self.surePicks, 0)
+    while order.count < count {
+      while known.contains(direct[a]) { a += 1 }
+      known.insert(direct[a])
+      order.append(direct[a])
+      while b < likely.count, known.contains(likely[b]) { b += 1 }
+      guard b < likely.count, order.count < count else { continue }
+      known.insert(likely[b])
+      order.append(likely[b])
+    }
+  }
 
   /// Candidates with their scores, best first, ties to the smaller token.
   var ranked: [(token: Int32, score: Float)] {

@@ -41,8 +41,11 @@ package final class AuditRunner {
   /// - Parameters:
   ///   - fresh: compute every cell again, even if a finished one of the same origin is there.
   ///   - invocation: the command line, for the report's "how to reproduce".
-  /// - Returns: the record; it is complete.
-  package func run(in directory: URL, runID: String, fresh: Bool = false, invocation: [String]? = nil) throws -> AuditRecord {
+  ///   - only: compute cells alone whose name contains this, so that several processes may share a run.
+  /// - Returns: the record; it is complete once every cell is there.
+  package func run(
+    in directory: URL, runID: String, fresh: Bool = false, invocation: [String]? = nil, only: String? = nil
+  ) throws -> AuditRecord {
     let started = Date()
     let cells = try plan.cells()
     try report(Progress(cell: 0, cells: cells.count, stage: "loading \(plan.model.checkpoint)", fraction: 0))
@@ -59,7 +62,12 @@ package final class AuditRunner {
     // Planted leaks are looked for once per partition, in its first cell.
     var controlled: Set<PartitionPoints> = []
     let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
+    if let only, !cells.contains(where: { $0.id.contains(only) }) {
+      throw Fault(.usage, "no cell of the plan has a name with \"\(only)\" in it", hint: cells.first.map { "the first one is \($0.id)" })
+    }
     for (index, cell) in cells.enumerated() {
+      let isLeftOut = only.map { !cell.id.contains($0) } ?? false
+      if isLeftOut, !FileManager.default.fileExists(atPath: CellFile.url(cell.id, in: directory).path) { continue }
       let bench =
         try workbenches[cell.seed]
         ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store, memory: memory) { stage, part in
@@ -73,8 +81,10 @@ package final class AuditRunner {
       let isFirst = controlled.insert(cell.partition).inserted
       let origin = origin(loaded, bench)
       let file: CellFile
-      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin), !isFirst || known.plantedLeak != nil {
+      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin), !isFirst || isLeftOut || known.plantedLeak != nil {
         file = known
+      } else if isLeftOut {
+        continue
       } else {
         file = try measure(
           cell, bench, material, directory: directory, runID: runID, created: created, origin: origin, plants: isFirst, index: index,
@@ -88,7 +98,7 @@ package final class AuditRunner {
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
-    if let task = plan.task {
+    if let task = plan.task, finished.count == cells.count {
       record?.task = try task.accuracies(in: directory, store: store, compute: compute, report)
       if let record { try RecordFile.write(record, toDirectory: directory) }
     }

@@ -37,8 +37,9 @@ package struct SplitExchange {
   package let messages: [Int]
   package let promptLengths: [Int]
 
-  /// Rows that travel together.
+  /// Rows that travel together, at most; fewer where much is recorded of each, so that what is recorded of a message stays under 64 MiB.
   private static let rowsPerMessage = 1024
+  private static let valuesPerMessage = 1 << 24
 
   /// What is known of each channel before the first document is sent.
   /// - Parameter longest: tokens of the longest document, without its response.
@@ -112,12 +113,17 @@ package struct SplitExchange {
     var losses: [Double?] = []
     var messages = [0]
     var next = 0
+    let rowsTogether = min(Self.rowsPerMessage, Self.valuesPerMessage / max(1, descriptions.values.reduce(0) { $0 + $1.columns }))
     while next < documents.count {
-      let group = Self.group(documents, from: next, setting, isTraining: training != nil)
+      let group = Self.group(documents, from: next, setting, isTraining: training != nil, rowsTogether: rowsTogether)
       let ids = group.map(UInt64.init)
       let states = try client.states(group.map { (UInt64($0), documents[$0].tokens) })
       capture.file(group.map { documents[$0].tokens.count })
-      losses += Self.losses(client.logits(states), group.map { documents[$0].tokens }, model.compute)
+      var first = 0
+      for tokens in group.map({ documents[$0].tokens }) {
+        losses.append(Self.loss(client.logits(states.slice(first..<first + tokens.count)), tokens, model.compute))
+        first += tokens.count
+      }
       if setting.responses > 0 {
         var last = client.logits(states.slice(states.rows - 1..<states.rows))
         for _ in 0..<setting.responses {
@@ -185,27 +191,26 @@ package struct SplitExchange {
     )
   }
 
-  /// Documents that travel together: a training message, one document with its answer, or as many as make `rowsPerMessage` rows.
-  private static func group(_ documents: [PrivateDocument], from next: Int, _ setting: Setting, isTraining: Bool) -> Range<Int> {
+  /// Documents that travel together: a training message, one document with its answer, or as many as make `rowsTogether` rows.
+  private static func group(
+    _ documents: [PrivateDocument], from next: Int, _ setting: Setting, isTraining: Bool, rowsTogether: Int
+  ) -> Range<Int> {
     if setting.responses > 0 { return next..<next + 1 }
     if isTraining { return next..<min(documents.count, next + setting.capture.batch) }
     var (end, rows) = (next, 0)
-    while end < documents.count, end == next || rows + documents[end].tokens.count <= rowsPerMessage {
+    while end < documents.count, end == next || rows + documents[end].tokens.count <= rowsTogether {
       rows += documents[end].tokens.count
       end += 1
     }
     return next..<end
   }
 
-  private static func losses(_ logits: Matrix, _ documents: [[Int32]], _ compute: Compute) -> [Double?] {
+  /// Mean over the tokens after the first, nats; nil for a document of one token.
+  private static func loss(_ logits: Matrix, _ tokens: [Int32], _ compute: Compute) -> Double? {
+    guard tokens.count > 1 else { return nil }
     let normalisers = compute.logSumExp(logits)
-    var row = 0
-    return documents.map { tokens in
-      defer { row += tokens.count }
-      guard tokens.count > 1 else { return nil }
-      let total = (0..<tokens.count - 1).reduce(0.0) { $0 + Double(normalisers[row + $1] - logits[row + $1, Int(tokens[$1 + 1])]) }
-      return total / Double(tokens.count - 1)
-    }
+    let total = (0..<tokens.count - 1).reduce(0.0) { $0 + Double(normalisers[$1] - logits[$1, Int(tokens[$1 + 1])]) }
+    return total / Double(tokens.count - 1)
   }
 
   /// Statistics of h_A on public text at a cut: what noise relative to the states is relative to.

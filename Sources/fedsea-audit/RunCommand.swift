@@ -26,6 +26,12 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Compute every cell again.")
   var fresh = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Compute only cells whose name contains this, for example seed2; several processes may share a folder. Without it the same command puts all together.",
+      valueName: "text"))
+  var only: String?
+
   @Flag(help: "Show the reconstructed private text in the report.")
   var showText = false
 
@@ -51,7 +57,7 @@ struct RunCommand: ParsableCommand {
       line.show("cell \(progress.cell) of \(progress.cells): \(progress.stage)", fraction: progress.fraction)
     }
     defer { line.clear() }
-    let record = try runner.run(in: directory, runID: runID, fresh: fresh, invocation: Array(CommandLine.arguments.dropFirst()))
+    let record = try runner.run(in: directory, runID: runID, fresh: fresh, invocation: Array(CommandLine.arguments.dropFirst()), only: only)
     let built = try ReportBuilder.build(runDirectory: directory, showText: showText)
     line.clear()
     switch format {

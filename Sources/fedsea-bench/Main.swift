@@ -16,7 +16,7 @@ struct Measure: ParsableCommand {
   @Argument(help: "The checkpoint: a GGUF file or a Hugging Face folder.")
   var checkpoint: String
 
-  @Option(help: "kernels, model, training, federation, attack, or all.")
+  @Option(help: "kernels, model, training, federation, attack, dump, or all.")
   var only: String = "all"
 
   @Option(help: "Only measurements whose peer and name contain this, for a profiler.")
@@ -31,7 +31,7 @@ struct Measure: ParsableCommand {
   @Option(help: "wall, or processor: processor time of all threads.")
   var clock = Clock.wall
 
-  private static let groups = ["kernels", "model", "training", "federation", "attack", "all"]
+  private static let groups = ["kernels", "model", "training", "federation", "attack", "dump", "all"]
 
   func validate() throws {
     guard Self.groups.contains(only) else { throw ValidationError("--only is one of \(Self.groups.joined(separator: ", "))") }
@@ -46,6 +46,7 @@ struct Measure: ParsableCommand {
     if only == "all" || only == "model" { try ModelBench.run(meter, compute, checkpoint) }
     if only == "all" || only == "training" { try TrainingBench.run(meter, compute, checkpoint) }
     if only == "all" || only == "federation" { try FederationBench.run(meter, compute, checkpoint) }
+    if only == "all" || only == "dump" { try DumpBench.run(meter) }
     if only == "all" || only == "attack" { try AttackBench.run(meter, compute, checkpoint) }
   }
 }

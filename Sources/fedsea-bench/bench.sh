@@ -12,6 +12,7 @@ python=$("$here/peers/setup_peers.sh" "$cache")
 results=$cache/results.jsonl
 : >"$results"
 "$ours" "$gguf" --only kernels | tee -a "$results"
+"$ours" "$gguf" --only dump --runs 3 | tee -a "$results"
 for round in $(seq "${ROUNDS:-2}"); do
   "$ours" "$gguf" --only model --runs 3 | tee -a "$results"
   "$ours" "$gguf" --only training --runs 3 | tee -a "$results"

@@ -34,11 +34,12 @@ PAIRS = [
   ("free embedding p=1", "fedsea-audit f32", "pytorch f32", None, 3.0),
   ("relaxed vocabulary p=1, 256 candidates", "fedsea-audit bf16", "pytorch f32", None, None),
   ("free embedding p=1", "fedsea-audit bf16", "pytorch f32", None, None),
+  ("dump of hidden states, 576 MiB", "fedsea-audit", "write", "raw sequential write, 576 MiB", 0.6),
 ]
 
 print(f"\n{'measure':<44}{'ours':>24}{'peer':>24}{'ratio':>8}  {'per round':<16}{'wanted':>7}")
-for measure, ours, peer, _, wanted in PAIRS:
-  a, b = rounds.get((ours, measure)), rounds.get((peer, measure))
+for measure, ours, peer, other, wanted in PAIRS:
+  a, b = rounds.get((ours, measure)), rounds.get((peer, other or measure))
   if not a or not b:
     print(f"{measure:<44}{'not measured: ' + (ours if not a else peer):>24}")
     continue
