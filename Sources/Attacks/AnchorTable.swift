@@ -27,10 +27,15 @@ package struct AnchorTable: Sendable {
   /// - Parameter feature: what of the states is observed; the tables are then [V, feature].
   package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable { at(inputBlocks, means, feature: nil) }
 
-  static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature?) -> AnchorTable {
-    means.memory.table("anchors/\(inputBlocks)/\(feature?.name ?? "")") {
+  /// The same of what a defense leaves of the states: of their clipped, rounded or sparsified selves.
+  static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature?, noise: NoiseStatement = .none) -> AnchorTable {
+    let law = "clip \(noise.clip.map { "\($0) \(noise.law == .laplace)" } ?? "none") step \(noise.step ?? 0) kept \(noise.kept ?? 0)"
+    return means.memory.table("anchors/\(inputBlocks)/\(feature?.name ?? "")/\(law)") {
       let (stack, compute) = (means.model.stack[0..<inputBlocks], means.model.compute)
-      func observed(_ states: Matrix) -> Matrix { feature?.applyInParts(states, compute) ?? states }
+      func observed(_ states: Matrix) -> Matrix {
+        let sent = noise.deterministic(states, compute)
+        return feature?.applyInParts(sent, compute) ?? sent
+      }
       let context = Array((means.auxiliary.max { $0.count < $1.count } ?? []).prefix(16))
       var caches = [stack.emptyCache()]
       if !context.isEmpty {
@@ -45,10 +50,10 @@ package struct AnchorTable: Sendable {
         return AnchorTable(
           first: first, later: later, bias: .init(repeating: 0, count: c), variance: .init(repeating: 1, count: c), covariance: identity)
       }
-      let covariance = residual.matrix(ridge: ridge)
+      let plain = residual.matrix(ridge: 0)
       return AnchorTable(
-        first: first, later: later, bias: residual.mean.map { Float($0) },
-        variance: (0..<c).map { max(1e-8, Float(covariance[$0 * c + $0])) }, covariance: covariance)
+        first: first, later: later, bias: residual.mean.map { Float($0) }, variance: (0..<c).map { max(1e-8, Float(plain[$0 * c + $0])) },
+        covariance: residual.matrix(ridge: ridge))
     }
   }
 
@@ -90,32 +95,39 @@ package struct AnchorTable: Sendable {
   /// A scorer for later positions that knows how the channels' residuals go together: linear discriminant analysis, where the codebook and the
   /// observation are whitened by the covariance of residual and noise.
   ///
-  /// The residuals are not normal, so the scores are too sure of themselves; a temperature that explains the last public passages best, under noise drawn
-  /// anew, mends that.
-  package func whitenedScorer(sigma: Double, inputBlocks: Int, feature: StateFeature?, _ means: AttackerMeans) -> AnchorScorer {
+  /// The residuals are not normal, so the scores are too sure of themselves; a temperature that explains public passages best that the covariance does
+  /// not know (where there are more than it takes), under noise drawn anew, mends that. Where the covariance has no factor, the scorer that knows the
+  /// variances alone.
+  /// - Parameter noise: what the table was made for; its σ is `sigma`.
+  package func whitenedScorer(
+    sigma: Double, inputBlocks: Int, feature: StateFeature?, noise: NoiseStatement = .none, _ means: AttackerMeans
+  ) -> AnchorScorer {
     let (compute, n) = (means.model.compute, later.columns)
     var factor: Cholesky?
     var extra = sigma * sigma
-    while factor == nil {  // ends: a large enough ridge makes any matrix positive definite
+    let step = Double(variance.reduce(0, +)) / Double(n) * 1e-3
+    while factor == nil, extra.isFinite, step.isFinite {
       var s = covariance
       for i in 0..<n { s[i * n + i] += extra }
       factor = Cholesky(s, order: n)
-      extra = max(extra * 2, Double(variance.reduce(0, +)) / Double(n) * 1e-3)
+      extra = max(extra * 2, step)
     }
-    let whitening = Matrix(rows: n, columns: n, values: factor!.inverseLower.map { Float($0) })
+    guard let factor else { return scorer(isFirst: false, sigma: sigma, compute) }
+    let whitening = Matrix(rows: n, columns: n, values: factor.inverseLower.map { Float($0) })
     let table = compute.linear(later, whitening.values, outputs: n)
     let half = (0..<table.rows).map { r in -table[row: r].reduce(0) { $0 + $1 * $1 } / 2 }
     var scorer = AnchorScorer(table: table, bias: bias, transform: .whitening(whitening), half: half)
     let passages = Array(means.auxiliary.suffix(8).filter { $0.count > 1 })
     guard !passages.isEmpty else { return scorer }
     let states = means.states(of: passages, inputBlocks: inputBlocks)
-    var y = feature?.applyInParts(states, compute) ?? states
+    let sent = noise.deterministic(states, compute)
+    var y = feature?.applyInParts(sent, compute) ?? sent
     let random = CounterRandom(seed: means.trainingSeed, stream: "anchors/temperature")
     for r in 0..<y.rows where sigma > 0 {
       for (c, z) in random.normals(item: UInt64(r), count: n).enumerated() { y[r, c] += Float(sigma * z) }
     }
     let (tokens, firsts) = (passages.flatMap { $0 }, Set(PackedBatch(lengths: passages.map(\.count)).offsets))
-    let rows = (0..<y.rows).filter { !firsts.contains($0) }
+    let rows = Array((0..<y.rows).filter { !firsts.contains($0) }.prefix(ScoreTable.batch))
     let likelihoods = scorer.logLikelihoods(compute.gather(y, rows: rows[...]), compute)
     let prior = Unigram.of(means).logProbabilities
     func nats(_ temperature: Float) -> Double {

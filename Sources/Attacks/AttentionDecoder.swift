@@ -17,7 +17,8 @@ package struct AttentionDecoder: Attack {
     paper: "FedSEA-LLaMA, arXiv 2505.15683: its inversion attack",
     deviations:
       "the head stays frozen; aligned adds bidirectional attention, labels that belong to their own state, an input map fitted by regression, and passages with substituted tokens; larger batches and learning rates for a CPU's budget; without a colluding client the pairs come from public text",
-    cost: "training of p blocks: some minutes a cut and noise level, then one forward a passage", knowledge: .k3,
+    cost: "training of p blocks: some minutes a cut and noise level, kept in checkpoints/inverters; then one forward a passage",
+    knowledge: .k3,
     channels: [.inputHiddenStates],
     settings: [
       "mode": "aligned (default) or fedsea-compat",
@@ -88,7 +89,7 @@ package struct AttentionDecoder: Attack {
   ) throws -> TrainedDecoder {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     var law = NoiseLaw(statement: observation.noise, sigma: nil)
-    if observation.noise.law != .none, observation.noise.sigma == nil { law.sigma = WithheldNoise.sigma(view, means, estimating: true) }
+    if observation.noise.law.drawsNoise, observation.noise.sigma == nil { law.sigma = WithheldNoise.sigma(view, means, estimating: true) }
     let pairs = means.collusion.map { DecoderPairs($0, isClean: false).fingerprint }
     let key = InverterKey(training, law, inputBlocks: view.partition.input, synthetic: synthetic, pairs: pairs, means)
     return try means.memory.table("attention-decoder/\(key.sha256)") {

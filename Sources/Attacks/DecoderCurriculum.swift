@@ -20,7 +20,6 @@ package struct DecoderCurriculum: Sendable {
   /// Passages with half of their tokens replaced, so that every token of the vocabulary is seen; nil without.
   var synthetic: DecoderPairs?
   var law: NoiseLaw
-
 }
 
 extension DecoderCurriculum {

@@ -64,7 +64,10 @@ package struct InversionDecoder: Sendable {
     let inverse = 1 / temperature
     logits.values.withUnsafeMutableBufferPointer { values in
       let base = values.baseAddress
-      compute.parallel(over: values.count, grain: 1 << 16) { part in for i in part { base![i] *= inverse } }
+      compute.parallel(over: values.count, grain: 1 << 16) { part in
+        // A stored decoder may hold anything that is finite; its scores must order tokens all the same.
+        for i in part { base![i] = (base![i] * inverse).isFinite ? base![i] * inverse : -1e30 }
+      }
     }
     return logits
   }

@@ -1,6 +1,7 @@
 package import Audit
 package import Kernels
 import Checkpoints
+import Diagnostics
 import Llama
 import SplitLearning
 
@@ -14,6 +15,14 @@ package struct Rehearsal: Sendable {
 
   /// The clean states [N, C] of the passages at the cut.
   package let clean: Matrix
+}
+
+extension AdversaryView {
+  /// Throws where the size of the noise on h̃_A is withheld: what it becomes in the server's tensors is rehearsed, and cannot be estimated from these.
+  func requireKnownNoise(by attack: String) throws {
+    guard inputNoise.law.drawsNoise, inputNoise.sigma == nil else { return }
+    throw Fault(.invalidData, "not applicable: \(attack) rehearses the client's noise, and its size is withheld")
+  }
 }
 
 extension AttackerMeans {

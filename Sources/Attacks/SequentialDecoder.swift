@@ -34,8 +34,10 @@ struct SequentialDecoder {
     let later: AnchorScorer
 
     init(_ inputBlocks: Int, _ likelihood: CandidateLikelihood, _ means: AttackerMeans) {
-      table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature)
-      later = table.whitenedScorer(sigma: likelihood.proposalSigma, inputBlocks: inputBlocks, feature: likelihood.feature, means)
+      let noise = likelihood.noise
+      table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature, noise: noise)
+      later = table.whitenedScorer(
+        sigma: likelihood.proposalSigma, inputBlocks: inputBlocks, feature: likelihood.feature, noise: noise, means)
     }
   }
 

@@ -40,7 +40,7 @@ package struct SequentialMatching: Attack {
       "candidates": "proposals (default), language-model or exhaustive", "beam": "hypotheses kept per document, default 1",
       "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
       "mismatch":
-        "weights that differ from the victim's: none; profile (the noise of a position is at least what its best candidate leaves); affine (a correction is learned from the first pass); adapters (the victim's adapters are recovered first); auto (default): adapters at K1, none above. affine and adapters decode twice",
+        "weights that differ from the victim's: none; profile (the noise of a position is at least what its best candidate leaves); affine (a correction is learned from the first pass); adapters (the victim's adapters are recovered first); auto (default): adapters at K1, none above. affine and adapters decode twice, where there are five documents or more",
     ])
 
   package static let rules: [String: SettingRule] = [
@@ -83,9 +83,11 @@ package struct SequentialMatching: Attack {
       (likelihood.feature, observed) = (.sorted, StateFeature.sorted.applyInParts(observed, means.model.compute))
     }
     // Self-training takes two passes and a fit between them; progress counts all three alike.
-    let passes = isForeign && mismatch != .profile ? 3.0 : 1.0
+    // An order of the channels that is not known cannot be trained through.
+    let adapts = isForeign && mismatch != .profile && observation.noise.law != .permuted
+    let passes = adapts ? 3.0 : 1.0
     var (found, forwards) = try decode(view, observed, likelihood, stack, means) { try progress($0 / passes) }
-    if isForeign, mismatch != .profile,
+    if adapts,
       let victim = try VictimModel(
         view, observation, found, sigma: sigma, stack: stack, method: mismatch, means, progress: { try progress((1 + $0) / passes) })
     {
@@ -126,6 +128,7 @@ package struct SequentialMatching: Attack {
 
   /// The deviation of the noise: as stated, or where it is withheld its estimate.
   private func sigma(_ observation: Observation, _ view: AdversaryView, _ means: AttackerMeans) throws -> Double {
+    if !observation.noise.law.drawsNoise { return 0 }
     if let stated = observation.noise.sigma { return stated }
     guard let estimate = NoiseEstimate.sigma(view, observation.values, observation.noise, means) else { return 0 }
     return estimate

@@ -2,14 +2,14 @@ import Foundation
 
 /// What one position of one hypothesis has come to: which candidates were tried and how they fit.
 struct SequentialSearch {
-  /// λ ln q [V], and ln q + ln anchor likelihood [V] which orders the candidates.
+  /// λ ln q [V], and ln q + ln anchor likelihood [V]; see `order(first:)` for how they order the candidates.
   let prior: [Float]
   let proposal: [Float]
   /// ln Σ exp(proposal): what all tokens together are expected to weigh.
   let proposalMass: Float
   /// Whether `proposal` knows the observation; otherwise it is the prior alone.
   let isInformed: Bool
-  /// Candidates evaluated before the search may end.
+  /// Candidates evaluated before the search may end, unless the best stands out (`isSettled`).
   let least: Int
   /// Candidates in the order in which they are tried, as far as it was asked for.
   private(set) var order: [Int32] = []
@@ -70,12 +70,14 @@ struct SequentialSearch {
   }
 
   /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass; or, where
-  /// nothing was drawn at random, when it is so much nearer than all others that it must be the truth.
+  /// the weights may be foreign, when it is so much nearer than all others, and these so far off, that it must be the truth.
   func isSettled(share: Double) -> Bool {
     guard let top = evaluated.max(by: { score($0) < score($1) }) else { return false }
     // Ratio of the two best, as in a sequential test.
     let second = evaluated.lazy.filter { $0.token != top.token }.map(\.distance).min() ?? .infinity
-    if scale.isForeign, evaluated.count >= Self.firstForeign, second > Self.distinct * top.distance { return true }
+    if scale.isForeign, evaluated.count >= Self.firstForeign, second > max(Self.distinct * top.distance, scale.limit) {
+      return true
+    }
     guard evaluated.count >= least,
       top.distance <= (evaluated.count < CandidateLikelihood.Scale.patience ? scale.limit : scale.patientLimit)
     else { return false }
@@ -87,7 +89,7 @@ struct SequentialSearch {
   /// How far, in limits, the next best candidate of a clean state must be for the best to be taken without trying more.
   private static let apart: Float = 16
   /// Weights that differ from the victim's put a state off by an unknown amount, but by the same for all candidates: the truth stands out when the
-  /// next best is twice as far (four times in squares). Candidates that are evaluated at once before that is asked.
+  /// next best is four times as far off, in the square or, under Laplace noise, the sum that distances are. Candidates that are evaluated at once before that is asked.
   private static let distinct: Float = 4
   static let firstForeign = 64
 

@@ -33,8 +33,8 @@ struct VictimModel: Sendable {
     let compute = means.model.compute
     let documents = found.tokens.indices.filter { found.tokens[$0].count > 1 }
     guard documents.count >= 5 else { return nil }
-    let held = documents.filter { $0 % 5 == 4 }
-    let trained = documents.filter { $0 % 5 != 4 }
+    let held = documents.indices.filter { $0 % 5 == 4 }.map { documents[$0] }
+    let trained = documents.indices.filter { $0 % 5 != 4 }.map { documents[$0] }
     let texts = found.tokens
     func rows(_ set: [Int]) -> [Int] { set.flatMap { Array(view.range(of: $0).dropFirst()) } }
     // Only what the first pass is sure of counts: a wrong token's state is no evidence of foreign weights.

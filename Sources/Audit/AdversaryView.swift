@@ -44,7 +44,7 @@ package struct AdversaryView: Sendable, Equatable {
   /// - Throws: when a channel has not one row a token, or several documents were one message: what was observed cannot be taken apart then.
   package func restricted(to chosen: [Int]) throws -> AdversaryView {
     precondition(chosen.allSatisfy((0..<documents).contains), "documents of another view")
-    if let (channel, _) = observations.first(where: { $0.value.values.rows != tokens }) {
+    if let (channel, _) = observations.first(where: { !$0.key.isPerToken || $0.value.values.rows != tokens }) {
       throw Fault(
         .invalidData, "\(channel.rawValue) has not one row a token, so some documents cannot be read alone", hint: "remove documents:")
     }

@@ -133,8 +133,8 @@ package struct AttackPlan: Sendable, Hashable {
     (self.name, self.settings, self.label, self.documents) = (name, settings, label ?? name, documents)
   }
 
-  /// The documents of a cell that the attack is run on, of `count`: each seed takes the next ones and goes round, so that three seeds of 34 see all of
-  /// 100. Nil for all.
+  /// The documents of a cell that the attack is run on, of `count`: seed after seed takes the next ones and goes round, so that seeds 1, 2, 3 with 34
+  /// documents see all of 100. Nil for all.
   package func chosen(of count: Int, seed: Int) -> [Int]? {
     guard let documents, documents < count else { return nil }
     let turns = count / gcd(documents, count)

@@ -16,6 +16,9 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
     case sparsified
     /// The coordinates in a secret order, the same for all rows.
     case permuted
+
+    /// Whether σ is anything but 0.
+    package var drawsNoise: Bool { self == .gaussian || self == .laplace }
   }
 
   /// Name of the defense, `none` without one.
@@ -31,7 +34,15 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var kept: Int?
 
   package init(defense: String, law: Law, sigma: Double?, clip: Double? = nil, step: Double? = nil, kept: Int? = nil) {
-    (self.defense, self.law, self.sigma, self.clip, self.step, self.kept) = (defense, law, sigma, clip, step, kept)
+    (self.defense, self.law, self.clip, self.step, self.kept) = (defense, law, clip, step, kept)
+    self.sigma = law.drawsNoise ? sigma : sigma ?? 0
+  }
+
+  /// The same with σ kept from the attacker, where the law has one.
+  package var withheld: NoiseStatement {
+    var out = self
+    if law.drawsNoise { out.sigma = nil }
+    return out
   }
 
   package static let none = NoiseStatement(defense: "none", law: .none, sigma: 0)
@@ -61,7 +72,7 @@ extension NoiseStatement {
   ) -> Matrix {
     var out = deterministic(states, compute)
     let deviation = sigma ?? self.sigma ?? 0
-    guard deviation > 0, law == .gaussian || law == .laplace || sigma != nil else { return out }
+    guard deviation > 0, law.drawsNoise || sigma != nil else { return out }
     for r in 0..<out.rows {
       let item = sequences[r] << 32 | UInt64(positions[r])
       let draws = law == .laplace ? random.laplace(item: item, count: out.columns) : random.normals(item: item, count: out.columns)

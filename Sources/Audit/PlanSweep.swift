@@ -12,6 +12,13 @@ package struct PlanCell: Sendable {
   package var plan: AuditPlan
 
   package var partition: PartitionPoints { plan.model.partition }
+
+  /// Whether every part of `text`, taken apart at `-`, is a part of the name: `p1-seed2`, not `p` or `seed`.
+  package func isNamed(by text: String) -> Bool {
+    let parts = Set(id.split(separator: "-"))
+    return text.split(separator: "-").allSatisfy(parts.contains)
+  }
+
   package var defense: DefensePlan { plan.defense }
   package var noise: NoiseAmount? { plan.defense.noise }
 
@@ -102,19 +109,18 @@ extension AuditPlan {
     }
     var out: [PlanCell] = []
     var seen: [String: [String: SettingValue]] = [:]
+    let points = grids.flatMap { grid in (0..<(grid.points ?? 0)).map(grid.point) }
+    let plans = try points.map(plan)
     for seed in seeds {
-      for grid in grids {
-        for index in 0..<(grid.points ?? 0) {
-          let point = grid.point(index)
-          let cell = PlanCell(try plan(at: point), point.map(\.axis.key), seed: seed)
-          if let other = seen[cell.id] {
-            guard other == cell.settings else {
-              throw Fault(.invalidData, "two cells of the sweep have the name \(cell.id)", at: point.last?.node.place.description)
-            }
-          } else {
-            seen[cell.id] = cell.settings
-            out.append(cell)
+      for (point, base) in zip(points, plans) {
+        let cell = PlanCell(base, point.map(\.axis.key), seed: seed)
+        if let other = seen[cell.id] {
+          guard other == cell.settings else {
+            throw Fault(.invalidData, "two cells of the sweep have the name \(cell.id)", at: point.last?.node.place.description)
           }
+        } else {
+          seen[cell.id] = cell.settings
+          out.append(cell)
         }
       }
     }

@@ -14,8 +14,20 @@ package enum AttackRoster {
 
   /// The attack of a plan, ready to run; a fault for an unknown name or a wrong setting, before anything runs.
   package static func make(_ plan: AttackPlan) throws -> PlannedAttack {
-    plan.name == ExternalAttack.description.name
+    let made: PlannedAttack =
+      plan.name == ExternalAttack.description.name
       ? .external(try ExternalAttack(plan.settings)) : .own(try AttackCatalog.make(plan.name, settings: plan.settings))
+    guard plan.documents != nil else { return made }
+    if made.description.isBaseline {
+      throw Fault(
+        .invalidData, "\(plan.label) is what other attacks are measured against: it reads all documents", hint: "remove documents:")
+    }
+    if let channel = made.description.channels.first(where: { !$0.isPerToken }) {
+      throw Fault(
+        .invalidData, "\(plan.label) reads \(channel.rawValue), which has not one row a token: it reads all documents",
+        hint: "remove documents:")
+    }
+    return made
   }
 }
 

@@ -41,7 +41,7 @@ package final class AuditRunner {
   /// - Parameters:
   ///   - fresh: compute every cell again, even if a finished one of the same origin is there.
   ///   - invocation: the command line, for the report's "how to reproduce".
-  ///   - only: compute cells alone whose name contains this, so that several processes may share a run.
+  ///   - only: compute cells alone whose names have all parts of this, such as `p1-seed2`, so that several processes may share a run.
   /// - Returns: the record; it is complete once every cell is there.
   package func run(
     in directory: URL, runID: String, fresh: Bool = false, invocation: [String]? = nil, only: String? = nil
@@ -62,11 +62,11 @@ package final class AuditRunner {
     // Planted leaks are looked for once per partition, in its first cell.
     var controlled: Set<PartitionPoints> = []
     let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
-    if let only, !cells.contains(where: { $0.id.contains(only) }) {
-      throw Fault(.usage, "no cell of the plan has a name with \"\(only)\" in it", hint: cells.first.map { "the first one is \($0.id)" })
+    if let only, !cells.contains(where: { $0.isNamed(by: only) }) {
+      throw Fault(.usage, "no cell of the plan has \"\(only)\" in its name", hint: cells.first.map { "the first one is \($0.id)" })
     }
     for (index, cell) in cells.enumerated() {
-      let isLeftOut = only.map { !cell.id.contains($0) } ?? false
+      let isLeftOut = only.map { !cell.isNamed(by: $0) } ?? false
       if isLeftOut, !FileManager.default.fileExists(atPath: CellFile.url(cell.id, in: directory).path) { continue }
       let bench =
         try workbenches[cell.seed]
@@ -78,10 +78,12 @@ package final class AuditRunner {
         }
       workbenches[cell.seed] = bench
       if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.sent).write(to: directory.appending(path: "truth.h5").path) }
-      let isFirst = controlled.insert(cell.partition).inserted
+      let isFirst = !controlled.contains(cell.partition)
       let origin = origin(loaded, bench)
       let file: CellFile
-      if !fresh, let known = CellFile.read(cell.id, in: directory, origin: origin), !isFirst || isLeftOut || known.plantedLeak != nil {
+      if !fresh || isLeftOut, let known = CellFile.read(cell.id, in: directory, origin: origin),
+        !isFirst || isLeftOut || known.plantedLeak != nil
+      {
         file = known
       } else if isLeftOut {
         continue
@@ -91,6 +93,7 @@ package final class AuditRunner {
           of: cells.count)
         try file.write(in: directory)
       }
+      controlled.insert(cell.partition)
       finished.append(file)
       let current = try assemble(
         finished, loaded, workbenches, runID: runID, created: created, complete: finished.count == cells.count,
@@ -222,7 +225,7 @@ package final class AuditRunner {
     guard cell.plan.reference > 0, cell.plan.dataset.repeats == 1, cell.plan.threatModel.noise != .withheld else { return nil }
     let began = Date()
     var means = bench.means
-    means.model = bench.victim
+    (means.model, means.memory) = (bench.victim, AttackerMemory())
     let positions = try BayesReference.decisions(bench.corpus.documents, view, count: cell.plan.reference, means, progress: progress)
     guard !positions.isEmpty else { return nil }
     let groups = Dictionary(grouping: positions, by: \.document).sorted { $0.key < $1.key }

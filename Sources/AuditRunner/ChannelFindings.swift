@@ -60,7 +60,10 @@ enum ChannelFindings {
     return Dictionary(grouping: judged, by: \.cell).sorted { $0.key < $1.key }.flatMap { cell, all -> [InternalChannelCheck] in
       guard let states = all.filter({ $0.channel == Channel.inputHiddenStates.rawValue }).max(by: { $0.mean < $1.mean }) else { return [] }
       return Channel.allCases.filter(\.isServerInternal).compactMap { channel in
-        guard let best = all.filter({ $0.channel == channel.rawValue }).max(by: { $0.mean < $1.mean }) else { return nil }
+        // On the same documents alone.
+        guard let best = all.filter({ $0.channel == channel.rawValue && $0.n == states.n }).max(by: { $0.mean < $1.mean }) else {
+          return nil
+        }
         return InternalChannelCheck(
           cell: cell, channel: channel.rawValue, attack: best.attack, accuracy: best.mean, stateAccuracy: states.mean,
           bound: states.ci95[1], low: best.ci95[0])

@@ -37,7 +37,8 @@ package struct SplitExchange {
   package let messages: [Int]
   package let promptLengths: [Int]
 
-  /// Rows that travel together, at most; fewer where much is recorded of each, so that what is recorded of a message stays under 64 MiB.
+  /// Rows that travel together, at most; fewer where much is recorded of each, so that what is recorded of a message stays under 64 MiB unless one document
+  /// alone has more.
   private static let rowsPerMessage = 1024
   private static let valuesPerMessage = 1 << 24
 
@@ -166,8 +167,8 @@ package struct SplitExchange {
     var channels = try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0)
     var inputNoise = setting.defense.statement
     if withholdsNoise {
-      inputNoise.sigma = nil
-      for channel in channels.keys { channels[channel]!.noise.sigma = nil }
+      inputNoise = inputNoise.withheld
+      for channel in channels.keys { channels[channel]!.noise = channels[channel]!.noise.withheld }
     }
     let writer = try ViewWriter(
       path, identity: identity, partition: setting.points, inputNoise: inputNoise, channels: channels, precision: precision)

@@ -42,7 +42,7 @@ extension HTMLReport {
         "Noise was drawn with \(findings.seeds.count <= 1 ? "one seed" : "\(findings.seeds.count) seeds"); the spread between draws is not shown."
       )
     }
-    out.append("“Best attack” is the best of several on the same documents, which flatters it slightly.")
+    out.append("“Best attack” is the best of several, which flatters it slightly.")
     out.append(
       "Gaussian noise without a clip gives no differential privacy, and results for one model, cut and language do not carry over to others."
     )

@@ -28,7 +28,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Compute only cells whose name contains this, for example seed2; several processes may share a folder. Without it the same command puts all together.",
+      "Compute only cells whose names have these parts, for example p1-seed2; several processes may share a folder. Without it the same command puts all together.",
       valueName: "text"))
   var only: String?
 

@@ -36,7 +36,7 @@ enum InversionBench {
     }
   }
 
-  /// Times the loop in f32, and with its first three quarters in bf16, and checks that it descends: at softening 1 the loss must have fallen by a tenth.
+  /// Times the loop in f32, and with its first nine tenths in bf16, and checks that it descends: at softening 1 the loss must have fallen by a tenth.
   private static func measure<P: EmbeddingParametrisation>(_ meter: Meter, _ name: String, _ loop: InversionLoop, start: () -> P) throws {
     for precision in [Precision.f32, .bf16] where precision == .f32 || Compute.hasBF16Products {
       let peer = "fedsea-audit \(precision.rawValue)"

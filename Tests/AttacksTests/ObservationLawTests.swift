@@ -51,6 +51,24 @@ import Testing
   }
 
   /// The right likelihood beats a wrong one where noise confuses tokens: Laplace noise scored as Gaussian of the same deviation does no better.
+  /// Laws that draw nothing have no σ to keep from anybody; the proposals know what a clip does.
+  @Test func proposalsKnowTheLaw() throws {
+    for law in [NoiseStatement.Law.quantized, .sparsified, .permuted, .none] {
+      #expect(NoiseStatement(defense: "d", law: law, sigma: nil).sigma == 0)
+      #expect(NoiseStatement(defense: "d", law: law, sigma: 0).withheld.sigma == 0)
+    }
+    #expect(NoiseStatement(defense: "d", law: .gaussian, sigma: 1).withheld.sigma == nil)
+    let scene = try KnownAnswerTests.Scene(documents: 20)
+    let view = try scene.view(2, sigma: 0.02, clip: 0.5)
+    let (proposed, all) = (
+      try scene.attack("sequential-matching", on: view),
+      try scene.attack("sequential-matching", ["candidates": .string("exhaustive")], on: view)
+    )
+    #expect(scene.accuracy(all) > 0.3, "the noise hides everything: \(scene.accuracy(all))")
+    #expect(scene.accuracy(proposed) > scene.accuracy(all) - 0.03, "\(scene.accuracy(proposed)) against \(scene.accuracy(all))")
+    #expect(proposed.cost.candidateForwards < all.cost.candidateForwards)
+  }
+
   @Test func laplaceIsScoredAsLaplace() throws {
     let scene = try Scene(documents: 40)
     var view = try Self.view(scene, DefensePlan(name: "laplace", noise: .relative(2)), p: 1)

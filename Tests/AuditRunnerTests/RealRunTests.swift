@@ -58,6 +58,28 @@ import Testing
     #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
   }
 
+  /// Processes that share a run leave what one process leaves; a name that no cell has is refused.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func aRunCanBeShared() throws {
+    let plan = try plan(
+      "seeds: [1, 2]\nsweep: {model.partition.input: [0, 1]}", attacks: "[unigram, {name: nearest-embedding, documents: 1}]")
+    func run(_ folder: String, only: String? = nil) throws -> AuditRecord {
+      try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+        .run(in: URL(filePath: folder), runID: "shared", only: only)
+    }
+    func facts(_ record: AuditRecord) -> [String] { record.results.map { "\($0.cell) \($0.attack) \($0.metric) \($0.mean) \($0.n)" } }
+    let (shared, single) = (try Scratch(), try Scratch())
+    let second = try run(shared.path, only: "seed2-p1")
+    #expect(!second.complete && Set(second.results.map(\.cell)) == ["p1-q1-sigma0.05-seed2"])
+    #expect(try !run(shared.path, only: "seed1").complete)
+    #expect(throws: Fault.self) { try run(shared.path, only: "seed") }
+    let together = try run(shared.path)
+    #expect(together.complete && together.valid == true)
+    #expect(try facts(together) == facts(run(single.path)))
+    #expect(Set(together.results.filter { $0.attack == "nearest-embedding" }.map(\.n)) == [1])
+    #expect(throws: Fault.self) { try AttackRoster.make(AttackPlan(name: "unigram", documents: 1)) }
+    #expect(throws: Fault.self) { try AttackRoster.make(AttackPlan(name: "gradient-span", documents: 1)) }
+  }
+
   /// Sent twice, scored once: the view and its truth hold every send, the record counts documents. The reference stands beside single sends only.
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func repeatedSendsAreScoredOnce() throws {
     let scratch = try Scratch()

@@ -28,6 +28,7 @@ package struct CacheCollision: Attack {
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()
+    try view.requireKnownNoise(by: Self.description.name)
     let seen = try CachedTensors(view, cache.tensors, place: cache.place, means, by: Self.description.name)
     let stack = means.model.stack[0..<seen.block]
     var likelihood = CandidateLikelihood(noise: .none, sigma: 0)

@@ -28,6 +28,7 @@ package struct CacheInversion: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()
     let compute = means.model.compute
+    try view.requireKnownNoise(by: Self.description.name)
     let seen = try CachedTensors(view, cache.tensors, place: cache.place, means, by: Self.description.name)
     guard let solver = LeastSquares(seen.projections(means), compute) else {
       throw Fault(.invalidData, "\(Self.description.name): the projections of block \(seen.block) are singular")

@@ -40,7 +40,8 @@ struct WhitenedCache: Sendable {
       whitened = compute.product(whitened, whitener, transposeB: true)
       map = compute.product(whitener, projections)
     }
-    feature = StateFeature(name: "whitened " + seen.feature.name) { states, compute in
+    feature = StateFeature(name: "whitened \(seen.feature.name) clip \(noise.clip.map { "\($0)" } ?? "none") \(noise.law.rawValue)") {
+      states, compute in
       compute.product(noise.clipping.deterministic(states, compute), map, transposeB: true)
     }
     // The usual length of a row, first and later, from public text.

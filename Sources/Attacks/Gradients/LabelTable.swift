@@ -13,7 +13,7 @@ struct LabelTable: Sendable {
   private static let count = 48
   private static let sample = 2048
 
-  /// Made once a run. Randomness: the mixtures, from the attacker's seed.
+  /// Made once a run. Randomness: the mixtures, from the attacker's training seed.
   static func of(_ means: AttackerMeans) -> LabelTable {
     means.memory.table("head's matrix") {
       let (head, compute) = (means.model.head, means.model.compute)

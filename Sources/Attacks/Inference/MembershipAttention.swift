@@ -33,6 +33,7 @@ package struct MembershipAttention: InferenceAttack {
 
   package func infer(_ view: AdversaryView, with means: InferenceMeans, progress: (Double) throws -> Void) throws -> [InferenceAnswer] {
     let maps = try view.required(.attentionMaps, by: Self.description.name)
+    try view.requireKnownNoise(by: Self.description.name)
     guard let shadow = means.shadow, shadow.isMember.contains(true), shadow.isMember.contains(false) else {
       throw Fault(
         .invalidData, "\(Self.description.name) learns on a fine-tuning of its own, and there is none",

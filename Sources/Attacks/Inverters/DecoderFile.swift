@@ -12,13 +12,15 @@ extension InverterStore {
       let numbers = try InverterNumbers(file)
       let decoder = try form.restored(
         from: form.tensors.map { NamedTensor($0.name, shape: $0.shape, values: try file.floats($0.name, shape: $0.shape)) })
-      guard decoder.temperature > 0 else { throw Fault(.invalidData, "the temperature is \(decoder.temperature)", at: file.path) }
+      guard (1e-6...1e6).contains(decoder.temperature) else {
+        throw Fault(.invalidData, "the temperature is \(decoder.temperature)", at: file.path)
+      }
       guard let source = file.metadata["source"].flatMap(DecoderCurriculum.Source.init) else {
         throw Fault(.invalidData, "the metadata does not say where the labelled states come from", at: file.path)
       }
       return TrainedDecoder(
         decoder: decoder, source: source, learningRate: try numbers.number("rate"), steps: try numbers.integer("steps"),
-        seconds: try numbers.number("seconds"), heldOutLoss: try numbers.number("held_out_nats"),
+        seconds: try numbers.seconds, heldOutLoss: try numbers.number("held_out_nats"),
         heldOutAccuracy: try numbers.number("held_out_accuracy"))
     }
   }

@@ -32,7 +32,7 @@ extension InverterStore {
       return TrainedInverter(
         space: space, network: network, mode: recipe.mode, temperature: temperature,
         report: InverterReport(
-          seconds: try numbers.number("seconds"), steps: try numbers.integer("steps"), rate: try numbers.number("rate"),
+          seconds: try numbers.seconds, steps: try numbers.integer("steps"), rate: try numbers.number("rate"),
           heldOutAccuracy: try numbers.number("held_out_accuracy"), heldOutNats: try numbers.number("held_out_nats"),
           hitBudget: try numbers.integer("hit_budget") == 1))
     }
@@ -73,7 +73,7 @@ extension InverterStore {
       state.leg = try numbers.integer("leg", atMost: rates + stages)
       state.step = try numbers.integer("step", atMost: 1_000_000)
       (state.stale, state.steps) = (try numbers.integer("stale"), try numbers.integer("steps"))
-      (state.bestLoss, state.seconds) = (try numbers.number("best_loss"), try numbers.number("seconds"))
+      (state.bestLoss, state.seconds) = (try numbers.number("best_loss"), try numbers.seconds)
       state.hitBudget = try numbers.integer("hit_budget") == 1
       state.trials = try (0..<numbers.integer("trials", atMost: rates)).map { try numbers.number("trial.\($0)") }
       guard state.trials.count == min(state.leg, rates) else {
@@ -159,6 +159,15 @@ struct InverterNumbers {
       throw Fault(.invalidData, "the metadata has no number \"\(name)\"", at: file.path)
     }
     return value
+  }
+
+  /// Seconds of training.
+  var seconds: Double {
+    get throws {
+      let value = try number("seconds")
+      guard (0...1e9).contains(value) else { throw Fault(.invalidData, "training of \(value) s", at: file.path) }
+      return value
+    }
   }
 
   /// A whole number in 0...`bound`.

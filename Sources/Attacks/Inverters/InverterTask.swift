@@ -31,9 +31,8 @@ package struct InverterTask: Sendable, Hashable {
   /// The task that `view` poses. Where σ is withheld, s is estimated from the view, or taken as the root mean square of clean states.
   package init(_ view: AdversaryView, _ means: AttackerMeans, estimatingSigma: Bool, pooling: Pooling = .none, isShuffled: Bool = false) {
     let noise = view.observations[.inputHiddenStates]?.noise ?? .none
-    var sigma = noise.sigma ?? 0
-    if noise.law != .gaussian && noise.law != .laplace { sigma = 0 }
-    if noise.sigma == nil { sigma = WithheldNoise.sigma(view, means, estimating: estimatingSigma) }
+    var sigma = noise.law.drawsNoise ? noise.sigma ?? 0 : 0
+    if noise.law.drawsNoise, noise.sigma == nil { sigma = WithheldNoise.sigma(view, means, estimating: estimatingSigma) }
     self.init(inputBlocks: view.partition.input, noise: noise, sigma: sigma, pooling: pooling, isShuffled: isShuffled)
   }
 }

@@ -76,6 +76,7 @@ struct MapTraining: Sendable {
   ) throws -> Reconstruction {
     let (started, compute) = (Date(), means.model.compute)
     let seen = try view.required(.attentionMaps, by: attack)
+    try view.requireKnownNoise(by: attack)
     let allHeads = means.model.configuration.heads
     let heads = seen.heads.isEmpty ? Array(0..<allHeads) : seen.heads
     guard !seen.blocks.isEmpty, seen.blocks.allSatisfy({ $0 < means.model.stack.blocks.count }), heads.allSatisfy({ $0 < allHeads }),

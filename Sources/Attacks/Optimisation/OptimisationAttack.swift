@@ -15,7 +15,7 @@ package struct OptimisationSettings: Sendable {
   package var rate: Float?
   package var precision: Precision
 
-  /// What the steps are computed in; without noise the last tenth of bf16's is f32.
+  /// What the steps are computed in; under little noise the last tenth of bf16's is f32.
   package enum Precision: String, CaseIterable, Sendable { case f32, bf16 }
 
   static let rules: [String: SettingRule] = [
@@ -25,7 +25,8 @@ package struct OptimisationSettings: Sendable {
   static let settings = [
     "iterations": "most steps of Adam", "budget_seconds": "stop the steps after so long, default never",
     "learning_rate": "of the first step, a tenth at the end; default: chosen by token accuracy on 4 public passages",
-    "precision": "f32 (default), or bf16 where the CPU has it: all steps under noise, nine tenths of them on clean states",
+    "precision":
+      "f32 (default), or bf16 where the CPU has it: all steps under noise of a twentieth of the states' size or more, else nine tenths of them",
   ]
 
   init(_ reader: SettingReader, _ given: [String: SettingValue], iterations: Int) throws {

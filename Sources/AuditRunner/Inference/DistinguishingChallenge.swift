@@ -46,7 +46,7 @@ package struct DistinguishingChallenge {
         .values
     }
     var statement = defense.statement
-    if withholdsNoise { statement.sigma = nil }
+    if withholdsNoise { statement = statement.withheld }
     self.sentSecond = sentSecond
     view = AdversaryView(
       identity: identity, partition: points, offsets: (0...settings.trials).map { $0 * first.rows },
