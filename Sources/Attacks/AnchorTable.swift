@@ -103,16 +103,9 @@ package struct AnchorTable: Sendable {
     sigma: Double, inputBlocks: Int, feature: StateFeature?, noise: NoiseStatement = .none, _ means: AttackerMeans
   ) -> AnchorScorer {
     let (compute, n) = (means.model.compute, later.columns)
-    var factor: Cholesky?
-    var extra = sigma * sigma
-    let step = Double(variance.reduce(0, +)) / Double(n) * 1e-3
-    while factor == nil, extra.isFinite, step.isFinite {
-      var s = covariance
-      for i in 0..<n { s[i * n + i] += extra }
-      factor = Cholesky(s, order: n)
-      extra = max(extra * 2, step)
+    guard let factor = Cholesky(covariance: covariance, plus: sigma * sigma, order: n) else {
+      return scorer(isFirst: false, sigma: sigma, compute)
     }
-    guard let factor else { return scorer(isFirst: false, sigma: sigma, compute) }
     let whitening = Matrix(rows: n, columns: n, values: factor.inverseLower.map { Float($0) })
     let table = compute.linear(later, whitening.values, outputs: n)
     let half = (0..<table.rows).map { r in -table[row: r].reduce(0) { $0 + $1 * $1 } / 2 }
@@ -175,12 +168,7 @@ package struct AnchorScorer: Sendable {
     }
     var scores = compute.linear(x, table.values, outputs: table.rows)
     compute.addBias(&scores, half)
-    guard temperature != 1 else { return scores }
-    let inverse = 1 / temperature
-    scores.values.withUnsafeMutableBufferPointer { values in
-      let base = values.baseAddress
-      compute.parallel(over: values.count, grain: 1 << 16) { part in for i in part { base![i] *= inverse } }
-    }
+    if temperature != 1 { compute.scaleScores(&scores, by: 1 / temperature) }
     return scores
   }
 }

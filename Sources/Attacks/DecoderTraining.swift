@@ -236,12 +236,8 @@ private struct Run {
       let part = start..<min(start + 128, rows.count)
       let logits = decoder.outputHead.logits(compute.gather(outputs, rows: rows[part]))
       for (k, temperature) in temperatures.enumerated() {
-        let inverse = 1 / temperature
         var scaled = logits
-        scaled.values.withUnsafeMutableBufferPointer { values in
-          let base = values.baseAddress
-          compute.parallel(over: values.count, grain: 1 << 16) { range in for i in range { base![i] *= inverse } }
-        }
+        compute.scaleScores(&scaled, by: 1 / temperature)
         for (i, normaliser) in compute.logSumExp(scaled).enumerated() {
           losses[k] += Double(normaliser - scaled[i, Int(targets[start + i])])
         }

@@ -61,14 +61,7 @@ package struct InversionDecoder: Sendable {
   /// Logits over the temperature [B, V] of rows of `outputs` [B, C]: their softmax is the decoder's posterior.
   package func scores(_ outputs: Matrix) -> Matrix {
     var logits = outputHead.logits(outputs)
-    let inverse = 1 / temperature
-    logits.values.withUnsafeMutableBufferPointer { values in
-      let base = values.baseAddress
-      compute.parallel(over: values.count, grain: 1 << 16) { part in
-        // A stored decoder may hold anything that is finite; its scores must order tokens all the same.
-        for i in part { base![i] = (base![i] * inverse).isFinite ? base![i] * inverse : -1e30 }
-      }
-    }
+    compute.scaleScores(&logits, by: 1 / temperature)
     return logits
   }
 

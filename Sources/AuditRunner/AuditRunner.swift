@@ -61,6 +61,7 @@ package final class AuditRunner {
     var record: AuditRecord?
     // Planted leaks are looked for once per partition, in its first cell.
     var controlled: Set<PartitionPoints> = []
+    let task = try plan.task?.recorded()
     let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
     if let only, !cells.contains(where: { $0.isNamed(by: only) }) {
       throw Fault(.usage, "no cell of the plan has \"\(only)\" in its name", hint: cells.first.map { "the first one is \($0.id)" })
@@ -95,14 +96,15 @@ package final class AuditRunner {
       }
       controlled.insert(cell.partition)
       finished.append(file)
-      let current = try assemble(
+      var current = try assemble(
         finished, loaded, workbenches, runID: runID, created: created, complete: finished.count == cells.count,
         seconds: Date().timeIntervalSince(started), loadSeconds: loadSeconds, invocation: invocation)
+      current.task = task
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
-    if let task = plan.task, finished.count == cells.count {
-      record?.task = try task.accuracies(in: directory, store: store, compute: compute, report)
+    if let measured = plan.task, task == nil, finished.count == cells.count {
+      record?.task = try measured.accuracies(in: directory, store: store, compute: compute, report)
       if let record { try RecordFile.write(record, toDirectory: directory) }
     }
     try AtomicFile.write(

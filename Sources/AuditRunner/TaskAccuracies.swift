@@ -5,13 +5,18 @@ import Kernels
 import Reports
 
 extension TaskReference {
+  /// The task accuracies where they are in a record already; nil where they are to be measured. Throws `Fault` 65 or 66 for a file that is no record.
+  func recorded() throws -> [TaskAccuracy]? {
+    guard case .record(let path) = source else { return nil }
+    return try TrainingRecord(json: AtomicFile.read(URL(filePath: path), limit: 1 << 28), at: path).accuracies(source: path)
+  }
+
   /// The task accuracies: from a record, or by running the training plan in `directory`/task, where it resumes.
   func accuracies(
     in directory: URL, store: ArtifactStore, compute: Compute, _ report: (AuditRunner.Progress) throws -> Void
   ) throws -> [TaskAccuracy] {
     switch source {
-    case .record(let path):
-      return try TrainingRecord(json: AtomicFile.read(URL(filePath: path), limit: 1 << 28), at: path).accuracies(source: path)
+    case .record: return try recorded() ?? []
     case .plan(let path, let set):
       let training = try TrainingPlan(contentsOf: path, set: set, known: Catalogs.names(in: store), tasks: TaskData.names)
       let record = try TrainingSuite.run(training, in: directory.appending(path: "task"), store: store, compute: compute) {

@@ -61,4 +61,18 @@ extension Compute {
   package func logSumExp(_ x: Matrix) -> [Float] {
     .filled(x.rows) { fs_log_sum_exp(Int32(x.rows), Int32(x.columns), x.values, $0, Int32(threads)) }
   }
+
+  /// x · factor; a product that is not finite becomes −10³⁰, so that whatever a file holds, scores order.
+  package func scaleScores(_ x: inout Matrix, by factor: Float) {
+    x.values.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      nonisolated(unsafe) let values = base
+      parallel(over: buffer.count, grain: 1 << 16) { part in
+        for i in part {
+          let scaled = values[i] * factor
+          values[i] = scaled.isFinite ? scaled : -1e30
+        }
+      }
+    }
+  }
 }

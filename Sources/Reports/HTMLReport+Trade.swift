@@ -32,9 +32,10 @@ extension HTMLReport {
       "<figure><h3>\(panel.title)</h3>\(chart(panel, central: central))</figure>" as Markup
     }
     return """
-      <p>Solid: the share of the private text that the best attack reads. Dashed: the accuracy of the split model on the task “\(name)”, fine-tuned with \
+      <p>Solid: the share of the private text that the best attack reads from the states that the client sends; the table of \
+      channels says what the others give away. Dashed: the accuracy of the split model on the task “\(name)”, fine-tuned with \
       that noise in training and when judged. A defense is worth having where the solid line is low and the dashed line high.\(centralText)</p>
-      <ul class="legend"><li class="first"><span class="swatch">\(Self.swatch("s0", dashed: false))</span>text read by the best attack</li>\
+      <ul class="legend"><li class="first"><span class="swatch">\(Self.swatch("s0", dashed: false))</span>text read from the states by the best attack</li>\
       <li><span class="swatch">\(Self.swatch("s1", dashed: true))</span>task accuracy after fine-tuning</li></ul>
       <div class="panels">\(figures)</div>
       \(tradeTable)

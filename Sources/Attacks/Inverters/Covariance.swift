@@ -1,5 +1,24 @@
 import Kernels
 
+extension Cholesky {
+  /// Of a covariance [n · n] with `variance` added to its diagonal, and as much more as makes it positive definite: rounding may make a nearly singular one
+  /// indefinite. Nil where something is not finite.
+  init?(covariance: [Double], plus variance: Double, order n: Int) {
+    let mean = (0..<n).reduce(0) { $0 + covariance[$1 * n + $1] } / Double(max(1, n))
+    var extra = variance
+    while extra.isFinite, mean.isFinite {
+      var shifted = covariance
+      for i in 0..<n { shifted[i * n + i] += extra }
+      if let factor = Cholesky(shifted, order: n) {
+        self = factor
+        return
+      }
+      extra = max(2 * extra, 1e-3 * abs(mean), 1e-12)
+    }
+    return nil
+  }
+}
+
 /// Second moments of rows about their mean, gathered batch by batch.
 struct Covariance {
   private(set) var count = 0

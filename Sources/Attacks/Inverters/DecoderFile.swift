@@ -33,10 +33,7 @@ extension InverterStore {
         "source": trained.source.rawValue, "rate": "\(trained.learningRate)", "steps": "\(trained.steps)", "seconds": "\(trained.seconds)",
         "held_out_nats": "\(trained.heldOutLoss)", "held_out_accuracy": "\(trained.heldOutAccuracy)",
       ], key, "decoder")
-    let card = folder(key).appending(path: "README.md")
-    do {
-      try Data(Self.card(trained, key).utf8).write(to: card, options: .atomic)
-    } catch { throw Fault(.inputOutput, "the model card cannot be written: \(error.localizedDescription)", at: card.path) }
+    try write(card: Self.card(trained, key), key)
   }
 
   private static func card(_ trained: TrainedDecoder, _ key: InverterKey) -> String {

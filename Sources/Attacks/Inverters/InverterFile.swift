@@ -54,10 +54,7 @@ extension InverterStore {
         "held_out_accuracy": "\(report.heldOutAccuracy)", "held_out_nats": "\(report.heldOutNats)",
         "hit_budget": report.hitBudget ? "1" : "0",
       ], key, "inverter")
-    let card = folder(key).appending(path: "README.md")
-    do {
-      try Data(InverterCard.text(inverter, key, recipe, task).utf8).write(to: card, options: .atomic)
-    } catch { throw Fault(.inputOutput, "the model card cannot be written: \(error.localizedDescription)", at: card.path) }
+    try write(card: InverterCard.text(inverter, key, recipe, task), key)
     try? FileManager.default.removeItem(atPath: path(key, "interrupted"))
   }
 
@@ -132,6 +129,14 @@ extension InverterStore {
       notice("a stored inverter cannot be used and is trained again: \(error)")
       return nil
     }
+  }
+
+  /// Writes the model card of that key's folder. Throws `Fault` 74.
+  func write(card text: String, _ key: InverterKey) throws {
+    let card = folder(key).appending(path: "README.md")
+    do {
+      try Data(text.utf8).write(to: card, options: .atomic)
+    } catch { throw Fault(.inputOutput, "the model card cannot be written: \(error.localizedDescription)", at: card.path) }
   }
 
   func write(_ tensors: [(String, [Int], [Float])], _ metadata: [String: String], _ key: InverterKey, _ name: String) throws {

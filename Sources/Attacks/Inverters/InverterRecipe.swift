@@ -132,15 +132,10 @@ extension InverterSpace {
     var a = shape.values.map { Double($0) * difference }
     for i in 0..<n { a[i * n + i] += 1 }
     if difference == 0 { return Matrix(rows: n, columns: n, values: a.map { Float($0) }) }
-    // Rounding may make a nearly clean residual indefinite; a little more noise does not.
-    var factor = Cholesky(a, order: n)
-    var ridge = 1e-4
-    while factor == nil {
-      for i in 0..<n { a[i * n + i] += ridge }
-      ridge *= 4
-      factor = Cholesky(a, order: n)
+    guard let factor = Cholesky(covariance: a, plus: 0, order: n) else {
+      return Matrix(rows: n, columns: n, values: (0..<n * n).map { $0 % (n + 1) == 0 ? 1 : 0 })
     }
-    let inverse = Matrix(rows: n, columns: n, values: factor!.inverseLower.map { Float($0) })
+    let inverse = Matrix(rows: n, columns: n, values: factor.inverseLower.map { Float($0) })
     return compute.product(inverse, inverse, transposeA: true)
   }
 }

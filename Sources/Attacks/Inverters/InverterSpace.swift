@@ -61,14 +61,10 @@ extension InverterSpace {
 
   private init(_ codebooks: (first: Matrix, later: Matrix), _ covariance: Covariance, sigma: Double, _ compute: Compute) {
     let n = codebooks.later.columns
-    var ridge = Self.ridge
-    var factor: Cholesky?
-    while factor == nil {  // ends: a large enough ridge makes any matrix positive definite
-      var s = covariance.matrix(ridge: ridge)
-      for i in 0..<n { s[i * n + i] += sigma * sigma }
-      factor = Cholesky(s, order: n)
-      ridge *= 10
-    }
+    // States that are not finite leave nothing to whiten by.
+    let factor =
+      Cholesky(covariance: covariance.matrix(ridge: Self.ridge), plus: sigma * sigma, order: n)
+      ?? Cholesky((0..<n * n).map { $0 % (n + 1) == 0 ? 1 : 0 }, order: n)
     let inverse = factor!.inverseLower.map { Float($0) }
     self.init(
       offset: covariance.mean.map { Float($0) }, whitening: Matrix(rows: n, columns: n, values: inverse),

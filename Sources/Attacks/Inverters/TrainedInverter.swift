@@ -41,9 +41,7 @@ struct TrainedInverter: Sendable {
     /// [rows, V].
     func scores(_ rows: Range<Int>, prior: [Float], _ compute: Compute) -> Matrix {
       var scores = InverterLoss.evidence(z.slice(rows), gates.slice(rows), inverter.network, inverter.space, compute)
-      let inverse = 1 / inverter.temperature
-      // A stored inverter may hold anything that is finite; its scores must order tokens all the same.
-      scores.values = scores.values.map { ($0 * inverse).isFinite ? $0 * inverse : -1e30 }
+      compute.scaleScores(&scores, by: 1 / inverter.temperature)
       compute.addBias(&scores, prior)
       return scores
     }
