@@ -62,11 +62,14 @@ struct CandidateLikelihood: Sendable {
     return Target(raw: observed, corrected: correction.map { $0.whitened(observed, compute) }, rms: rms)
   }
 
-  /// One distance a row of `states` [B, C], to rows `rows` of the target.
+  /// What of candidates' states [B, C] is compared: after the clip, and the feature of it that was observed.
+  func compared(_ states: Matrix, _ compute: Compute) -> Matrix {
+    let sent = noise.clip == nil ? states : noise.clipping.deterministic(states, compute)
+    return feature?.apply(sent, compute) ?? sent
+  }
+
+  /// One distance a row of `states`, which `compared` gave, to rows `rows` of the target.
   func distances(_ states: Matrix, _ target: Target, rows: [Int32], isFirst: Bool, _ compute: Compute) -> [Float] {
-    var states = states
-    if noise.clip != nil { states = noise.clipping.deterministic(states, compute) }
-    if let feature { states = feature.apply(states, compute) }
     if isScaleFree { return scaleFreeDistances(states, target, rows: rows, compute) }
     if let correction, !isFirst, let corrected = target.corrected {
       return compute.squaredDistances(correction.applied(states, compute), to: corrected, target: rows)

@@ -108,8 +108,7 @@ struct SequentialDecoder {
       for i in searches.indices where !searches[i].settled {
         let done = searches[i].evaluated.count
         let wanted = min(limit, done + max(size, min(searches[i].least, SequentialSearch.firstForeign) - done))
-        searches[i].order(first: wanted)
-        batch += searches[i].order[done..<wanted].map { (i, $0) }
+        batch += searches[i].next(wanted - done).map { (i, $0) }
       }
       evaluate(batch, hypotheses, rows, &searches, isFirst: t == 0)
       for i in searches.indices where !searches[i].settled {
@@ -118,9 +117,29 @@ struct SequentialDecoder {
           searches[i].evaluated.count >= limit
           || (settings.candidates != .exhaustive && searches[i].isSettled(share: Self.leastRest))
       }
+      if t > 0 { refine(&searches, rows) }
       round += 1
     }
     return searches
+  }
+
+  /// Ranks all tokens anew for the searches that go on.
+  private func refine(_ searches: inout [SequentialSearch], _ rows: [Int]) {
+    guard let anchors else { return }
+    let open = searches.indices.filter { !searches[$0].settled && !searches[$0].residuals.isEmpty }
+    for start in stride(from: 0, to: open.count, by: ScoreTable.batch) {
+      let part = open[start..<min(start + ScoreTable.batch, open.count)]
+      var y = Matrix(rows: part.count, columns: observed.columns)
+      for (k, i) in part.enumerated() {
+        let residuals = searches[i].residuals
+        for c in 0..<y.columns {
+          let mean = residuals.reduce(0) { $0 + $1.values[c] } / Float(residuals.count)
+          y[k, c] = observed[rows[i], c] - mean + anchors.table.bias[c]
+        }
+      }
+      let scores = anchors.later.logLikelihoods(y, model.compute)
+      for (k, i) in part.enumerated() { searches[i].refined = zip(scores[row: k], searches[i].prior).map { $0 + $1 } }
+    }
   }
 
   /// Median distance per coordinate of what was accepted at earlier positions.
@@ -179,9 +198,13 @@ struct SequentialDecoder {
     for start in stride(from: 0, to: candidates.count, by: Codebook.batch) {
       let batch = candidates[start..<min(start + Codebook.batch, candidates.count)]
       let states = stack.candidates(model.embedding.gather(batch.map(\.token)), prefixOf: batch.map(\.search), caches: caches)
-      let distances = likelihood.distances(
-        states, target, rows: batch.map { Int32(rows[$0.search]) }, isFirst: isFirst, model.compute)
-      for ((i, token), distance) in zip(batch, distances) { searches[i].add([(token, distance)]) }
+      let seen = likelihood.compared(states, model.compute)
+      let distances = likelihood.distances(seen, target, rows: batch.map { Int32(rows[$0.search]) }, isFirst: isFirst, model.compute)
+      for (k, ((i, token), distance)) in zip(batch, distances).enumerated() {
+        searches[i].add([(token, distance)])
+        guard !isFirst, let anchors else { continue }
+        searches[i].add(residual: zip(seen[row: k], anchors.table.later[row: Int(token)]).map { $0 - $1 }, distance: distance)
+      }
     }
     forwards += candidates.count
   }

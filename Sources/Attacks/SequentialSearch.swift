@@ -2,7 +2,7 @@ import Foundation
 
 /// What one position of one hypothesis has come to: which candidates were tried and how they fit.
 struct SequentialSearch {
-  /// λ ln q [V], and ln q + ln anchor likelihood [V]; see `order(first:)` for how they order the candidates.
+  /// λ ln q [V], and ln q + ln anchor likelihood [V]; see `next` for how they order the candidates.
   let prior: [Float]
   let proposal: [Float]
   /// ln Σ exp(proposal): what all tokens together are expected to weigh.
@@ -11,8 +11,6 @@ struct SequentialSearch {
   let isInformed: Bool
   /// Candidates evaluated before the search may end, unless the best stands out (`isSettled`).
   let least: Int
-  /// Candidates in the order in which they are tried, as far as it was asked for.
-  private(set) var order: [Int32] = []
   private(set) var evaluated: [(token: Int32, distance: Float)] = []
   private(set) var best: Float = -.infinity
   private(set) var smallest: Float = .infinity
@@ -26,31 +24,41 @@ struct SequentialSearch {
 
   func score(_ candidate: (token: Int32, distance: Float)) -> Float { prior[Int(candidate.token)] - scale.weight * candidate.distance }
 
+  /// Proposals once more, after what candidates that were run after this prefix left of their anchors: most of that is the prefix's, and alike for all
+  /// tokens. [V]; nil until then.
+  var refined: [Float]?
+  /// State minus anchor of the nearest candidates so far.
+  private(set) var residuals: [(distance: Float, values: [Float])] = []
+  private static let residualsKept = 8
   /// Candidates that are tried by the proposals alone.
   private static let surePicks = 32
 
-  /// Makes the first `count` of `order`: the best by the proposals, and once these were wrong, in turn by the proposals and by the prior. States that lie
-  /// far from all anchors make the proposals sure of wrong tokens; the language model is wrong about other ones.
-  mutating func order(first count: Int) {
-    guard order.count < count else { return }
-    let direct = largest(count, of: proposal)
-    guard isInformed, count > Self.surePicks else {
-      order = direct
-      return
+  mutating func add(residual values: @autoclosure () -> [Float], distance: Float) {
+    guard residuals.count < Self.residualsKept || distance < residuals[residuals.count - 1].distance else { return }
+    let place = residuals.firstIndex { distance < $0.distance } ?? residuals.count
+    residuals.insert((distance, values()), at: place)
+    if residuals.count > Self.residualsKept { residuals.removeLast() }
+  }
+
+  /// The next `count` candidates (fewer where the vocabulary ends): the best by the proposals, and once these were wrong, in turn by the proposals and by
+  /// the prior. States that lie far from all anchors make the proposals sure of wrong tokens; the language model is wrong about other ones.
+  func next(_ count: Int) -> [Int32] {
+    let listed = min(proposal.count, evaluated.count + count)
+    let direct = largest(listed, of: refined ?? proposal)
+    let likely = isInformed && listed > Self.surePicks ? largest(listed, of: prior) : []
+    var (known, out) = (Set(evaluated.map(\.token)), [Int32]())
+    var places = [0, 0]
+    var turn = 0
+    while out.count < count, places[0] < direct.count || places[1] < likely.count {
+      let list = turn == 0 ? direct : likely
+      while places[turn] < list.count, known.contains(list[places[turn]]) { places[turn] += 1 }
+      if places[turn] < list.count {
+        known.insert(list[places[turn]])
+        out.append(list[places[turn]])
+      }
+      turn = likely.isEmpty ? 0 : 1 - turn
     }
-    let likely = largest(count, of: prior)
-    order = Array(direct.prefix(Self.surePicks))
-    var known = Set(order)
-    var (a, b) = (Self.surePicks, 0)
-    while order.count < count {
-      while known.contains(direct[a]) { a += 1 }
-      known.insert(direct[a])
-      order.append(direct[a])
-      while b < likely.count, known.contains(likely[b]) { b += 1 }
-      guard b < likely.count, order.count < count else { continue }
-      known.insert(likely[b])
-      order.append(likely[b])
-    }
+    return out
   }
 
   /// Candidates with their scores, best first, ties to the smaller token.

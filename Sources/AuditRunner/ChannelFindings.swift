@@ -30,7 +30,8 @@ enum ChannelFindings {
       for result in judged where !order.contains(result.cell) { order.append(result.cell) }
       return order.map { cell in
         let all = judged.filter { $0.cell == cell }
-        let best = all.max { $0.mean == $1.mean ? $0.seconds > $1.seconds : $0.mean < $1.mean }!
+        // Of equals the one that read more documents, then the cheaper one.
+        let best = all.max { ($0.mean, Double($0.n), -$0.seconds) < ($1.mean, Double($1.n), -$1.seconds) }!
         var finding = ChannelFinding(
           channel: channel.rawValue, cell: cell, settings: best.settings, metric: metric, attacks: all.count)
         (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (best.attack, best.mean, best.ci95, best.n)

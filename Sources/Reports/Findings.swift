@@ -91,12 +91,15 @@ struct Findings: Sendable {
     scores[Key(panel: panel.title, noise: noise, attack: attack, metric: metric)]
   }
 
-  /// The attack (or baseline) with the most leakage of `metric` in a cell. Ties go to the attack that is stronger over all.
+  /// The attack (or baseline) with the most leakage of `metric` in a cell. Ties go to the attack that read more documents, then to the one
+  /// that is stronger over all.
   func best(_ panel: Panel, _ noise: NoisePoint, _ metric: Metric, baselines: Bool = false) -> (attack: AttackName, score: Score)? {
     var best: (attack: AttackName, score: Score)?
     for attack in attacks where attack.isBaseline == baselines {
       guard let score = score(panel, noise, attack, metric) else { continue }
-      if best.map({ score.leaksMore(than: $0.score) }) ?? true { best = (attack, score) }
+      if best.map({ score.leaksMore(than: $0.score) || score.mean == $0.score.mean && score.n > $0.score.n }) ?? true {
+        best = (attack, score)
+      }
     }
     return best
   }

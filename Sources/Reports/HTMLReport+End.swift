@@ -32,9 +32,9 @@ extension HTMLReport {
     var out: [String] = []
     if !record.complete { out.append("The run is partial; nothing can be concluded about settings without a result.") }
     out.append("Attack success is a lower bound on leakage. Low success means that these attacks failed, not that the text is safe.")
-    if let n = record.results.map(\.n).min() {
+    if let n = record.results.map(\.n).min(), let most = record.results.map(\.n).max() {
       out.append(
-        "Intervals are bootstrap intervals over \(n) document\(n == 1 ? "" : "s"): they describe texts like these, and are rough "
+        "Intervals are bootstrap intervals over \(n == most ? "" : "\(n) to ")\(most) document\(most == 1 ? "" : "s"): they describe texts like these, and are rough "
           + (n < 30 ? "at so few." : "where scores sit near 0 or 100\u{202F}%."))
     }
     if findings.seeds.count < 3 {
