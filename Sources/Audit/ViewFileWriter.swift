@@ -161,7 +161,9 @@ package final class ViewWriter {
     func refuse(_ index: Int, _ reason: String, hint: String?) -> Fault {
       Fault(.invalidData, "\(channel.rawValue): \(values[index]) \(reason)", at: file.path, hint: hint)
     }
-    if let index = values.firstIndex(where: { !$0.isFinite }) { throw refuse(index, "is not finite", hint: nil) }
+    // Exponents of all ones are infinities and NaN; one pass without a branch, which a compiler can make wide.
+    let strange = values.withUnsafeBufferPointer { $0.reduce(UInt32(0)) { $0 | ($1.bitPattern & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0) } }
+    if strange != 0, let index = values.firstIndex(where: { !$0.isFinite }) { throw refuse(index, "is not finite", hint: nil) }
     switch rows {
     case .f32(let appender):
       precondition(appender.columns == columns, "rows of \(columns), expected \(appender.columns)")

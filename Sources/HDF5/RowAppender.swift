@@ -32,13 +32,20 @@ package final class RowAppender<Number: HDF5Number> {
   /// Appends whole rows, row after row. Throws `.inputOutput` when the disk is full.
   package func append(_ values: some Collection<Number>) throws {
     precondition(values.count % columns == 0, "\(values.count) values are no whole rows of \(columns)")
-    let full = rowsPerChunk * columns
     rows += values.count / columns
-    var rest = values[...]
-    while !rest.isEmpty {
-      let part = rest.prefix(full - buffer.count)
-      buffer.append(contentsOf: part)
-      rest = rest.dropFirst(part.count)
+    // Values in one piece of memory are copied as such.
+    if try values.withContiguousStorageIfAvailable({ try append(contiguous: $0) }) == nil {
+      try Array(values).withUnsafeBufferPointer { try append(contiguous: $0) }
+    }
+  }
+
+  private func append(contiguous values: UnsafeBufferPointer<Number>) throws {
+    let full = rowsPerChunk * columns
+    var start = 0
+    while start < values.count {
+      let end = min(values.count, start + full - buffer.count)
+      buffer.append(contentsOf: UnsafeBufferPointer(rebasing: values[start..<end]))
+      start = end
       if buffer.count == full { try flush() }
     }
   }
