@@ -48,6 +48,9 @@ package final class AuditRunner {
   ) throws -> AuditRecord {
     let started = Date()
     let cells = try plan.cells()
+    if let only, !cells.contains(where: { $0.isNamed(by: only) }) {
+      throw Fault(.usage, "no cell of the plan has \"\(only)\" in its name", hint: cells.first.map { "the first one is \($0.id)" })
+    }
     try report(Progress(cell: 0, cells: cells.count, stage: "loading \(plan.model.checkpoint)", fraction: 0))
     let loaded = try LoadedModel(plan.model.checkpoint, in: store, compute: compute)
     for cell in cells { _ = try cell.partition.validated(blocks: loaded.model.configuration.blocks) }
@@ -63,9 +66,6 @@ package final class AuditRunner {
     var controlled: Set<PartitionPoints> = []
     let task = try plan.task?.recorded()
     let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
-    if let only, !cells.contains(where: { $0.isNamed(by: only) }) {
-      throw Fault(.usage, "no cell of the plan has \"\(only)\" in its name", hint: cells.first.map { "the first one is \($0.id)" })
-    }
     for (index, cell) in cells.enumerated() {
       let isLeftOut = only.map { !cell.isNamed(by: $0) } ?? false
       if isLeftOut, !FileManager.default.fileExists(atPath: CellFile.url(cell.id, in: directory).path) { continue }
