@@ -3,6 +3,8 @@ import Diagnostics
 
 /// Writes a dataset row by row while a run goes on. It holds less than one chunk of rows; each full chunk goes straight to the file, so the
 /// bytes of the file do not depend on how the rows were grouped into calls. Call `finish()` before the file is closed.
+///
+/// A full chunk that is not compressed passes the library by, with its checksum behind it: HDF5's own filter takes a third of the time of a dump.
 package final class RowAppender<Number: HDF5Number> {
   package let dataset: HDF5Object
   /// Values in a row.
@@ -13,6 +15,7 @@ package final class RowAppender<Number: HDF5Number> {
   private let type: Handle
   private let isMatrix: Bool
   private let rowsPerChunk: Int
+  private let isPlain: Bool
   private var written = 0
   private var buffer: [Number] = []
 
@@ -23,10 +26,11 @@ package final class RowAppender<Number: HDF5Number> {
     let location = group.inner(name)
     type = try Handle(.type, "cannot make a type", at: location, .internalError) { Number.makeHDF5Type() }
     rowsPerChunk = storage.rowsPerChunk(rowBytes: self.columns * MemoryLayout<Number>.size)
+    isPlain = storage.deflate == 0 && 1.littleEndian == 1
     handle = try createExtendable(
       name, in: group, type: type, columns: columns, rowsPerChunk: rowsPerChunk, storage: storage)
     dataset = HDF5Object(handle, in: group.file, name: group.absolute(name), path: group.path)
-    buffer.reserveCapacity(rowsPerChunk * self.columns)
+    buffer.reserveCapacity(rowsPerChunk * self.columns + 4)
   }
 
   /// Appends whole rows, row after row. Throws `.inputOutput` when the disk is full.
@@ -57,11 +61,31 @@ package final class RowAppender<Number: HDF5Number> {
 
   private func flush() throws {
     let count = buffer.count / columns
-    try buffer.withUnsafeBytes { bytes in
-      try writeRows(handle, type, at: dataset.location, from: written, count: count, columns: isMatrix ? columns : nil, bytes.baseAddress)
+    if isPlain, count == rowsPerChunk, written % rowsPerChunk == 0 {
+      try writeChunk()
+    } else {
+      try buffer.withUnsafeBytes { bytes in
+        try writeRows(handle, type, at: dataset.location, from: written, count: count, columns: isMatrix ? columns : nil, bytes.baseAddress)
+      }
     }
     written += count
     buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes the buffer, one whole chunk, as the filter would leave it: the numbers, then their checksum in four bytes, little-endian.
+  private func writeChunk() throws {
+    let size = buffer.count * MemoryLayout<Number>.size
+    let room = (4 + MemoryLayout<Number>.size - 1) / MemoryLayout<Number>.size
+    buffer.append(contentsOf: repeatElement(.zero, count: room))
+    let (end, width) = (hsize_t(written + rowsPerChunk), hsize_t(columns))
+    try buffer.withUnsafeMutableBytes { bytes in
+      let checksum = Fletcher32.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<size]))
+      bytes.storeBytes(of: checksum.littleEndian, toByteOffset: size, as: UInt32.self)
+      try Library.call("cannot extend the dataset", at: dataset.location, .inputOutput) { H5Dset_extent(handle.id, [end, width]) }
+      try Library.call("cannot write rows", at: dataset.location, .inputOutput) {
+        H5Dwrite_chunk(handle.id, fedsea_h5_default(), 0, [hsize_t(written), 0], size + 4, bytes.baseAddress)
+      }
+    }
   }
 }
 

@@ -72,6 +72,51 @@ import Testing
     #expect(throws: Fault.self) { try root.group("x/f32") }
   }
 
+  /// The library's own loop, word by word: big-endian words, sums with end-around carry after at most 360 words.
+  private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
+    var (one, two): (UInt32, UInt32) = (0, 0)
+    for start in stride(from: 0, to: bytes.count, by: 720) {
+      for i in stride(from: start, to: min(start + 720, bytes.count), by: 2) {
+        one += UInt32(bytes[i]) << 8 | UInt32(bytes[i + 1])
+        two += one
+      }
+      (one, two) = ((one & 0xffff) + (one >> 16), (two & 0xffff) + (two >> 16))
+    }
+    (one, two) = ((one & 0xffff) + (one >> 16), (two & 0xffff) + (two >> 16))
+    return two << 16 | one
+  }
+
+  @Test(arguments: [0, 2, 30, 32, 34, 720, 11_520, 11_552, 131_072, 400_002]) func `checksums are those of the library`(size: Int) {
+    var random = SplitMix(state: UInt64(size))
+    let drawn = (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    let patterns = [
+      drawn, drawn.map { $0 & 1 }, [UInt8](repeating: 0, count: size), [UInt8](repeating: 255, count: size),
+      (0..<size).map { $0 < size - 2 ? 0 : 255 }, (0..<size).map { $0 < 2 ? 255 : 0 },
+    ]
+    for (k, bytes) in patterns.enumerated() {
+      #expect(bytes.withUnsafeBytes { Fletcher32.checksum($0) } == plainChecksum(bytes), "pattern \(k)")
+    }
+  }
+
+  /// Chunks that are written past the library's filter are read through it, checksum and all; a flipped bit is found.
+  @Test func `whole chunks of any content pass the library's checksum`() throws {
+    let path = scratch.file("chunks.h5")
+    let file = try HDF5File.create(path)
+    let appender = try RowAppender<Int32>("x", in: file.root, columns: 64)
+    let perChunk = HDF5Storage().rowsPerChunk(rowBytes: 256) * 64
+    let values =
+      [Int32](repeating: 0, count: perChunk) + [Int32](repeating: -1, count: perChunk) + (0..<Int32(perChunk + 640)).map { $0 &* 77 }
+    try appender.append(values)
+    try appender.finish()
+    try file.close()
+    #expect(try HDF5File.open(path).root.dataset("x").integers() == values.map(Int64.init))
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let run = try #require(bytes.range(of: Data(repeating: 255, count: 4096)))
+    bytes[run.lowerBound + 100] ^= 4
+    try bytes.write(to: URL(filePath: path))
+    #expect(throws: Fault.self) { try HDF5File.open(path).root.dataset("x").integers() }
+  }
+
   @Test func `strings come back`() throws {
     let path = scratch.file("s.h5")
     let texts = ["", "e\u{301}", "👩‍👩‍👧", "\u{202E}x\u{7}\r\n", String(repeating: "long ", count: 100_000)]
