@@ -160,6 +160,12 @@ package struct Block: Sendable {
     return y
   }
 
+  /// How Q [M, H·D], K and V [M, G·D] move with their normalised input [M, C], before rotation.
+  func attentionInputSlope(_ dx: Matrix, _ compute: Compute) -> (query: Matrix, key: Matrix, value: Matrix) {
+    let parts = attentionInputs.apply(dx, compute)
+    return (parts[0], parts[1], parts[2])
+  }
+
   /// Gradients with respect to what Q, K, V, and gate and up [B, 2F], were made of.
   func attentionInputGradient(_ dy: [Matrix], _ compute: Compute) -> Matrix { attentionInputs.applyTransposed(dy, compute) }
   func feedForwardInputGradient(_ dy: Matrix, _ compute: Compute) -> Matrix { feedForwardInputs.applyTransposed(together: dy, compute) }

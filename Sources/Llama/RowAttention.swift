@@ -48,39 +48,62 @@ struct RowAttention {
   private func column(_ head: Int) -> Int { head / (shape.heads / shape.groups) * shape.dimension }
   private func probability(_ head: Int, _ j: Int) -> Float { probabilities[head * (row + 1) + j] }
 
+  /// How the output of one head answers to row t's own query and key, [D, D] each: B as above, and (v_t − v̄) a_t qᵀ/√D.
+  private func slopes(_ head: Int, _ compute: Compute) -> (ofQuery: Matrix, ofKey: Matrix) {
+    let d = shape.dimension
+    let scale = 1 / Float(d).squareRoot()
+    let (h, g) = (head * d, column(head))
+    // a_j (v_j − v̄)/√D and k_j, [t + 1, D] each.
+    var weighted = Matrix(rows: row + 1, columns: d)
+    var key = weighted
+    for j in 0...row {
+      let a = probability(head, j) * scale
+      for c in 0..<d {
+        weighted.values[j * d + c] = a * (values.values[j * values.columns + g + c] - attended[attended.startIndex + h + c])
+        key.values[j * d + c] = keys.values[j * keys.columns + g + c]
+      }
+    }
+    var ofKey = Matrix(rows: d, columns: d)
+    for c in 0..<d {
+      for e in 0..<d { ofKey.values[c * d + e] = weighted[row, c] * query[query.startIndex + h + e] }
+    }
+    return (compute.product(weighted, key, transposeA: true), ofKey)
+  }
+
   /// Gradients of row t's own query [M, H·D], key and value [M, G·D], given M gradients of its output [M, H·D].
   func own(_ dy: Matrix, _ compute: Compute) -> (query: Matrix, key: Matrix, value: Matrix) {
     let d = shape.dimension
-    let scale = 1 / Float(d).squareRoot()
     var dq = Matrix(rows: dy.rows, columns: shape.queryWidth)
     var dk = Matrix(rows: dy.rows, columns: shape.keyWidth)
     var dv = dk
     for head in 0..<shape.heads {
-      let (h, g) = (head * d, column(head))
-      // a_j (v_j − v̄)/√D and k_j, [t + 1, D] each.
-      var weighted = Matrix(rows: row + 1, columns: d)
-      var key = weighted
-      for j in 0...row {
-        let a = probability(head, j) * scale
-        for c in 0..<d {
-          weighted.values[j * d + c] = a * (values.values[j * values.columns + g + c] - attended[attended.startIndex + h + c])
-          key.values[j * d + c] = keys.values[j * keys.columns + g + c]
-        }
+      let (columns, g) = (head * d..<head * d + d, column(head))
+      let slopes = slopes(head, compute)
+      compute.product(dy, columns: columns, slopes.ofQuery, into: &dq, outputColumns: columns)
+      compute.product(dy, columns: columns, slopes.ofKey, beta: 1, into: &dk, outputColumns: g..<g + d)
+      let a = probability(head, row)
+      for m in 0..<dy.rows {
+        for c in 0..<d { dv.values[m * dv.columns + g + c] += a * dy.values[m * dy.columns + columns.lowerBound + c] }
       }
-      let columns = h..<h + d
-      compute.product(
-        dy, columns: columns, compute.product(weighted, key, transposeA: true), into: &dq, outputColumns: columns)
-      // ∂L/∂k_t = (∂L/∂s_t) q/√D; ∂L/∂v_t = a_t dO.
-      var toKey = Matrix(rows: d, columns: d)
-      var toValue = toKey
-      for c in 0..<d {
-        for e in 0..<d { toKey.values[c * d + e] = weighted[row, c] * query[query.startIndex + h + e] }
-        toValue[c, c] = probability(head, row)
-      }
-      compute.product(dy, columns: columns, toKey, beta: 1, into: &dk, outputColumns: g..<g + d)
-      compute.product(dy, columns: columns, toValue, beta: 1, into: &dv, outputColumns: g..<g + d)
     }
     return (dq, dk, dv)
+  }
+
+  /// The transpose of `own`: how the output [M, H·D] moves with M motions of row t's own query [M, H·D], key and value [M, G·D].
+  func ahead(_ dq: Matrix, _ dk: Matrix, _ dv: Matrix, _ compute: Compute) -> Matrix {
+    let d = shape.dimension
+    var out = Matrix(rows: dq.rows, columns: shape.queryWidth)
+    for head in 0..<shape.heads {
+      let (columns, g) = (head * d..<head * d + d, column(head))
+      let slopes = slopes(head, compute)
+      compute.product(dq, columns: columns, slopes.ofQuery, transposeB: true, into: &out, outputColumns: columns)
+      compute.product(dk, columns: g..<g + d, slopes.ofKey, transposeB: true, beta: 1, into: &out, outputColumns: columns)
+      let a = probability(head, row)
+      for m in 0..<dq.rows {
+        for c in 0..<d { out.values[m * out.columns + columns.lowerBound + c] += a * dv.values[m * dv.columns + g + c] }
+      }
+    }
+    return out
   }
 
   /// Adds to the gradients of the keys and values [T, G·D] of rows before t what one gradient of the output [1, H·D] sends there.

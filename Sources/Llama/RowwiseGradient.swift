@@ -9,8 +9,8 @@ package import Kernels
 package struct RowwiseGradient: Sendable {
   /// States after the last block [T, C].
   package let output: Matrix
-  private let stack: BlockStack
-  private let tape: TrainableStack.Tape
+  let stack: BlockStack
+  let tape: TrainableStack.Tape
   /// ∂L/∂k (rotated) and ∂L/∂v of every block that committed rows have sent, [T, G·D] each.
   private var keys: [Matrix]
   private var values: [Matrix]

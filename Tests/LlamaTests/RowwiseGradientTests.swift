@@ -57,7 +57,12 @@ import Testing
     }
     let pass = RowwiseGradient(scene.stack(q), scene.states)
     for row in [0, 4, scene.states.rows - 1] {
-      let jacobian = pass.localJacobian(row: row, through: head)
+      let width = scene.states.columns
+      let unit = Matrix(rows: width, columns: width, values: (0..<width * width).map { $0 / width == $0 % width ? 1 : 0 })
+      let jacobian = pass.throughJacobian(unit, row: row, head)
+      let ahead = pass.alongJacobian(unit, row: row, head)
+      let transposed = (0..<width * width).map { ahead[$0 % width, $0 / width] }
+      #expect(relative(transposed, jacobian.values) < 1e-4, "forward and reverse mode at row \(row)")
       let h: Float = 1e-2
       for direction in [0, 7, 31] {
         var (above, below) = (scene.states, scene.states)

@@ -4,8 +4,9 @@ import Llama
 
 /// The gradients that every label would leave at one row: G_v = d − w_v K at α = 1, with what is known in d.
 ///
-/// A label's cost is min over α of cost(α) + ‖g − α G_v‖²/σ². All V of them exactly take a product [V, C] × [C, C]; instead, the same cost within
-/// a space of about fifty directions that holds g and d bounds it from below, and only labels whose bound is good enough are worked out.
+/// A label's cost is min over α of cost(α) + ‖g − α G_v‖²/σ². All V of them exactly take the whole of K and a product [V, C] × [C, C]; instead, the
+/// same cost within a space of a few directions that holds g and d bounds it from below, and only labels whose bound is good enough are worked out. A
+/// dozen directions tell labels apart where there is no noise; where they do not, all fifty are taken.
 struct LabelCodebook {
   /// One label with its score in nats: −cost/2 + λ ln p.
   struct Scored {
@@ -13,15 +14,40 @@ struct LabelCodebook {
     var score: Double
   }
 
-  let table: LabelTable
-  /// K [C, C], see `RowwiseGradient.localJacobian`.
-  let jacobian: Matrix
+  private let table: LabelTable
+  /// K is that of this row: `RowwiseGradient.throughJacobian`, `alongJacobian`.
+  private let pass: RowwiseGradient
+  private let row: Int
+  private let head: OutputHead
   /// g and d, [C].
-  let observed: [Float]
-  let known: [Float]
-  let scale: GradientScale
-  let sigma: Double
-  let compute: Compute
+  private let observed: [Float]
+  private let known: [Float]
+  /// The table's directions as gradients [directions, C].
+  private let directions: Matrix
+  private let scale: GradientScale
+  private let sigma: Double
+
+  private static let fewDirections = 12
+  /// Labels worked out before more are asked for, and most while there are few directions.
+  private static let atFirst = 32
+  private static let mostAtFew = 128
+
+  private var compute: Compute { head.compute }
+
+  /// - Parameters:
+  ///   - row: of the document that `pass` runs back through; all later ones are committed.
+  ///   - observed: the gradient at that row [C].
+  ///   - inherited: what the later rows cause there [1, C].
+  ///   - mean: Σ_v p_v w_v [1, C].
+  init(
+    _ table: LabelTable, _ pass: RowwiseGradient, row: Int, _ head: OutputHead, observed: [Float], inherited: Matrix, mean: Matrix,
+    scale: GradientScale, sigma: Double
+  ) {
+    (self.table, self.pass, self.row, self.head, self.observed, self.scale, self.sigma) = (table, pass, row, head, observed, scale, sigma)
+    let back = pass.throughJacobian(Matrix(stacking: [mean, table.directions]), row: row, head)
+    known = zip(inherited.values, back[row: 0]).map(+)
+    directions = back.slice(1..<back.rows)
+  }
 
   /// The best labels first, all that can matter up to `most`.
   /// - Parameters:
@@ -29,23 +55,27 @@ struct LabelCodebook {
   ///   - share: stop when labels that were not worked out hold less than this of the posterior.
   /// - Returns: labels worked out, best first; ln of the summed exp(bound) of the others.
   func best(logPrior: [Float], most: Int, share: Double) -> (labels: [Scored], rest: Double) {
-    let bounds = self.bounds(logPrior)
-    let total = logSum(bounds)
     var found: [Scored] = []
-    var seen = -Double.infinity  // ln Σ exp(bound) of those worked out
-    var count = min(most, 256)
-    while true {
-      let ids = Array(largest(count, of: bounds)[found.count...])
-      found += exact(ids, logPrior)
-      seen = logAdd(seen, logSum(ids.map { bounds[Int($0)] }))
-      let missing = logSubtract(total, seen)
-      let weight = found.reduce(-Double.infinity) { logAdd($0, $1.score) }
-      if missing < weight + log(share) || found.count >= min(most, bounds.count) {
-        found.sort { $0.score == $1.score ? $0.token < $1.token : $0.score > $1.score }
-        return (found, missing)
+    var known: Set<Int32> = []
+    var missing = -Double.infinity
+    for (count, most) in [(Self.fewDirections, min(most, Self.mostAtFew)), (directions.rows, most)] {
+      let bounds = self.bounds(logPrior, directions: min(count, directions.rows))
+      let total = logSum(bounds)
+      let all = min(most, bounds.count)
+      var asked = min(all, Self.atFirst)
+      while true {
+        found += exact(largest(asked, of: bounds).filter { known.insert($0).inserted }, logPrior)
+        missing = logSubtract(total, logSum(found.map { bounds[Int($0.token)] }))
+        if missing < found.reduce(-Double.infinity, { logAdd($0, $1.score) }) + log(share) { return (sorted(found), missing) }
+        if asked == all { break }
+        asked = min(all, asked * 4)
       }
-      count = min(most, bounds.count, count * 4)
     }
+    return (sorted(found), missing)
+  }
+
+  private func sorted(_ labels: [Scored]) -> [Scored] {
+    labels.sorted { $0.score == $1.score ? $0.token < $1.token : $0.score > $1.score }
   }
 
   /// Whether the row is no longer than noise alone would be, within five standard deviations of that.
@@ -62,12 +92,14 @@ struct LabelCodebook {
   func gradient(of token: Int32) -> [Float] { gradients(of: [token]).values }
 
   private func gradients(of ids: [Int32]) -> Matrix {
-    var out = compute.product(compute.gather(table.weights, rows: ids.map(Int.init)[...]), jacobian, alpha: -1)
+    var out = pass.throughJacobian(compute.gather(table.weights, rows: ids.map(Int.init)[...]), row: row, head)
+    for i in out.values.indices { out.values[i] = -out.values[i] }
     compute.addBias(&out, known)
     return out
   }
 
   private func exact(_ ids: [Int32], _ logPrior: [Float]) -> [Scored] {
+    if ids.isEmpty { return [] }
     let all = gradients(of: ids)
     return ids.enumerated().map { i, id in Scored(token: id, score: -cost(Array(all[row: i])) / 2 + Double(logPrior[Int(id)])) }
   }
@@ -92,11 +124,11 @@ struct LabelCodebook {
   }
 
   /// λ ln p − half the cost within the subspace, of every label [V].
-  private func bounds(_ logPrior: [Float]) -> [Float] {
-    let space = orthonormal([observed, known] + rows(of: compute.product(table.directions, jacobian)))
+  private func bounds(_ logPrior: [Float], directions count: Int) -> [Float] {
+    let space = orthonormal([observed, known] + (0..<count).map { Array(directions[row: $0]) })
     let basis = Matrix(rows: space.count, columns: observed.count, values: space.flatMap { $0 })
     // w_v K Pᵀ of every label [V, directions].
-    let moved = compute.linear(table.weights, compute.product(basis, jacobian, transposeB: true).values, outputs: basis.rows)
+    let moved = compute.linear(table.weights, pass.alongJacobian(basis, row: row, head).values, outputs: basis.rows)
     let inverse = 1 / (sigma * sigma)
     let (g, d, count) = (project(observed, basis), project(known, basis), basis.rows)
     return .filled(moved.rows) { out in
@@ -123,8 +155,6 @@ struct LabelCodebook {
       }
     }
   }
-
-  private func rows(of x: Matrix) -> [[Float]] { (0..<x.rows).map { Array(x[row: $0]) } }
 
   private func project(_ x: [Float], _ basis: Matrix) -> [Double] {
     (0..<basis.rows).map { k in zip(x, basis[row: k]).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } }

@@ -23,7 +23,8 @@ package struct LabelMatching: Attack {
     name: "label-matching", summary: "labels read off the returned gradient, from the last position to the first, exactly",
     paper: "no published source known; iDLG (Zhao et al. 2020) where the client holds the head only",
     deviations: "none; a search over exact codewords takes the place of gradient matching by descent",
-    cost: "C rows back through q blocks, and one product of the head's matrix with about 50 columns, a token", knowledge: .k2,
+    cost: "about a hundred rows back through q blocks, and one product of the head's matrix with 14 columns, a token; more under noise",
+    knowledge: .k2,
     channels: [.outputGradients, .outputHiddenStates],
     settings: [
       "prior_weight": "λ, default 1",
@@ -90,7 +91,7 @@ package struct LabelMatching: Attack {
   private func labels(
     _ seen: CutGradients, _ rows: Range<Int>, labels: Int, _ means: AttackerMeans, _ document: Int, progress: (Double) throws -> Void
   ) throws -> [Step] {
-    let (head, compute) = (means.model.head, means.model.compute)
+    let head = means.model.head
     var pass = RowwiseGradient(seen.stack, seen.states.slice(rows))
     guard pass.output.values.allSatisfy({ $0.magnitude < 1e15 }) else {
       throw Fault(.invalidData, "\(Self.description.name): the states of document \(document) overflow behind the cut")
@@ -102,13 +103,11 @@ package struct LabelMatching: Attack {
     var isScaled = false
     for t in (0..<rows.count).reversed() {
       let (logP, mean) = predictions.at(t, of: pass.output)
-      let jacobian = pass.localJacobian(row: t, through: head)
       let inherited = pass.inherited(row: t)
-      var known = inherited
-      compute.product(mean, jacobian, beta: 1, into: &known)
       let book = LabelCodebook(
-        table: .of(means), jacobian: jacobian, observed: Array(seen.gradients[row: rows.lowerBound + t]), known: known.values, scale: scale,
-        sigma: sigma, compute: compute)
+        .of(means), pass, row: t, head, observed: Array(seen.gradients[row: rows.lowerBound + t]), inherited: inherited, mean: mean,
+        scale: scale,
+        sigma: sigma)
       let isLast = t == rows.count - 1
       let absent = isLast ? Self.unlabelledLast : unlabelled
       let prior = logP.map { $0 * priorWeight }
