@@ -27,6 +27,7 @@ package enum AttackCatalog {
     MapInverter.self,
     LabelMatching.self,
     GradientMatching.self,
+    BidirectionalMatching.self,
     GradientSpan.self,
   ]
 

@@ -215,8 +215,9 @@ import Testing
     let (_, good) = try scene.view(setting)
     var generator = SplitMix(state: 12)
     let names = [
-      "cache-inversion", "cache-collision", "map-inverter", "map-position-control", "response-reading", "label-matching", "gradient-span",
-      "gradient-matching", "sequential-matching",
+      "cache-inversion", "cache-collision", "map-inverter", "map-position-control", "response-reading", "label-matching",
+      "gradient-span",
+      "gradient-matching", "bidirectional-matching", "sequential-matching",
     ]
     var (answered, refused) = (0, 0)
     for round in 0..<40 {
@@ -240,7 +241,7 @@ import Testing
       for name in names {
         var settings: [String: SettingValue] = [:]
         if name.hasPrefix("map") { settings = ["steps": .number(2), "width": .number(8)] }
-        if name == "gradient-matching" { settings = ["steps": .number(2)] }
+        if name == "gradient-matching" || name == "bidirectional-matching" { settings = ["steps": .number(2)] }
         do {
           let found = try scene.attack(name, settings, on: view)
           #expect(found.map(\.count) == scene.documents.map(\.tokens.count), "\(name) in round \(round)")

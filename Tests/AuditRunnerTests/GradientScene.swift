@@ -50,10 +50,16 @@ struct GradientScene {
       model: model, auxiliary: (0..<20).map { _ in text(20) }, excluded: [], seed: 1, memory: AttackerMemory())
   }
 
-  func view(_ points: PartitionPoints, _ channels: [Channel], batch: Int = 1, law: GradientLaw? = nil) throws -> AdversaryView {
+  /// - Parameters:
+  ///   - sigma: of Gaussian noise on the states that are sent.
+  ///   - law: of the gradients that are returned.
+  func view(
+    _ points: PartitionPoints, _ channels: [Channel], batch: Int = 1, sigma: Double = 0, law: GradientLaw? = nil
+  ) throws -> AdversaryView {
     let statistics = try StateStatistics(rows: [1, 2, 3, 4], channels: 2)
-    let none = try DefenseCatalog.make(DefensePlan(name: "none")).prepared(for: statistics, seed: 1)
-    var setting = SplitExchange.Setting(model, points, none, channels: channels)
+    let plan = sigma > 0 ? DefensePlan(name: "gaussian", noise: .sigma(sigma)) : DefensePlan(name: "none")
+    let defense = try DefenseCatalog.make(plan).prepared(for: statistics, seed: 1)
+    var setting = SplitExchange.Setting(model, points, defense, channels: channels)
     setting.capture.batch = batch
     (setting.gradientProtector, setting.gradientStatement) = (law, law?.statement ?? .none)
     let identity = ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: "")
@@ -65,6 +71,12 @@ struct GradientScene {
 
   func attack(_ name: String, _ settings: [String: SettingValue] = [:], on view: AdversaryView) throws -> Reconstruction {
     try AttackCatalog.make(name, settings: settings).reconstruct(view, with: means) { _ in }
+  }
+
+  /// Share of all tokens that were found.
+  func accuracy(_ found: Reconstruction) -> Double {
+    let pairs = zip(documents, found.tokens).flatMap { zip($0, $1) }
+    return Double(pairs.count { $0 == $1 }) / Double(pairs.count)
   }
 
   /// Share of labels, tokens from the second of a document on, that were found.

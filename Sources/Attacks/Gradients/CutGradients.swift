@@ -29,18 +29,8 @@ struct CutGradients {
     (gradients, states) = (observed.values, try view.required(.outputHiddenStates, by: attack).values)
     let configuration = means.model.configuration
     try view.checkLayout(attack)
-    for (name, matrix) in [("gradients", gradients), ("states", states)] {
-      guard matrix.rows == view.tokens, matrix.columns == configuration.hiddenSize else {
-        throw Fault(
-          .invalidData,
-          "\(attack): \(name) [\(matrix.rows), \(matrix.columns)] at the output cut, expected [\(view.tokens), \(configuration.hiddenSize)]"
-        )
-      }
-      // Squares of such values, summed over a row, stay finite in f32.
-      if let bad = matrix.values.first(where: { !($0.magnitude < 1e15) }) {
-        throw Fault(.invalidData, "\(attack): \(name) at the output cut hold the value \(bad)")
-      }
-    }
+    try view.checkRows(gradients, "gradients at the output cut", width: configuration.hiddenSize, attack)
+    try view.checkRows(states, "states at the output cut", width: configuration.hiddenSize, attack)
     let blocks = configuration.blocks
     guard view.partition.output >= 0, view.partition.input >= 0, view.partition.output + view.partition.input <= blocks else {
       throw Fault(
@@ -72,6 +62,16 @@ struct CutGradients {
 }
 
 extension AdversaryView {
+  /// Throws `Fault` 65 unless `matrix` has one row of `width` values a token, each a number whose squares, summed over a row, stay finite in f32.
+  func checkRows(_ matrix: Matrix, _ name: String, width: Int, _ attack: String) throws {
+    guard matrix.rows == tokens, matrix.columns == width else {
+      throw Fault(.invalidData, "\(attack): \(name) are [\(matrix.rows), \(matrix.columns)], expected [\(tokens), \(width)]")
+    }
+    if let bad = matrix.values.first(where: { !($0.magnitude < 1e15) }) {
+      throw Fault(.invalidData, "\(attack): \(name) hold the value \(bad)")
+    }
+  }
+
   /// Checks that documents and messages cover each other, for views that did not come from a file.
   func checkLayout(_ attack: String) throws {
     func rises(_ x: [Int]) -> Bool { x.first == 0 && zip(x, x.dropFirst()).allSatisfy { $0 <= $1 } }

@@ -15,21 +15,10 @@ struct SoftLabels {
   /// Half of the candidates are the most probable of the victim's prediction; the others those with the largest −w_v·D g_t/‖w_v‖, D being the
   /// final norm's Jacobian: the part of a label's gradient that takes no way through a block.
   init(_ model: SoftLabelGradient, _ sent: Matrix, count: Int, _ table: Matrix, _ means: AttackerMeans) {
-    let (head, compute) = (means.model.head, means.model.compute)
-    let lengths = means.memory.table("lengths of the head's rows") {
-      (0..<table.rows).map { v in max(1e-12, table[row: v].reduce(0) { $0 + $1 * $1 }.squareRoot()) }
-    }
-    var predictions = Predictions(head, means, rowsAtOnce: 64)
-    // D is symmetric but for the norm's weight: D g = w ⊙ (backward of the bare norm).
-    var bare = Matrix(rows: sent.rows, columns: sent.columns)
-    compute.rmsNormBackward(
-      model.output, weight: [Float](repeating: 1, count: sent.columns), epsilon: head.epsilon, dy: sent, into: &bare)
-    for r in 0..<bare.rows { for c in 0..<bare.columns { bare.values[r * bare.columns + c] *= -head.norm[c] } }
+    var scores = LabelScores(model, sent, table, means)
     var (ids, prior): ([Int32], [Float]) = ([], [])
     for t in 0..<sent.rows - 1 {
-      let (logP, _) = predictions.at(t, of: model.output)
-      var aligned = head.weight.apply(bare.slice(t..<t + 1), compute).values
-      for v in aligned.indices { aligned[v] /= lengths[v] }
+      let (logP, aligned) = scores.at(t)
       var listed = largest((count + 1) / 2, of: logP)
       let known = Set(listed)
       listed += largest(count, of: aligned).filter { !known.contains($0) }.prefix(count - listed.count)

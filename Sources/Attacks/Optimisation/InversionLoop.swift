@@ -35,6 +35,8 @@ package struct InversionLoop: Sendable {
   package var rate: Float
   package var weightDecay: Float = 0
   package var deadline: Date?
+  /// False where penalties say more than the states do: then there is something left to learn at the floor.
+  package var stopsAtFloor = true
 
   /// γ of the last iteration.
   static let hardest: Float = 1e-3
@@ -92,7 +94,7 @@ package struct InversionLoop: Sendable {
         throw Fault(.failure, "the loss is no longer finite after \(step) iterations at rate \(rate)", hint: "give a smaller learning_rate")
       }
       outcome.reachedFloor = excess <= 1
-      if outcome.reachedFloor { break }
+      if outcome.reachedFloor && stopsAtFloor { break }
       rule.update(&x.values, gradient: gradient, &moments, rate: rate * Float(pow(0.1, done)), step: step + 1)
       outcome.iterations = step + 1
       x.stepped(Double(step + 1) / Double(iterations), blocks.stack.compute)
