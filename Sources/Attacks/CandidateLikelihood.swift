@@ -75,7 +75,7 @@ struct CandidateLikelihood: Sendable {
       return compute.squaredDistances(correction.applied(states, compute), to: corrected, target: rows)
     }
     switch noise.law {
-    case .none, .gaussian, .permuted: return compute.squaredDistances(states, to: target.raw, target: rows)
+    case .none, .gaussian, .permuted, .rotated: return compute.squaredDistances(states, to: target.raw, target: rows)
     case .laplace: return compute.absoluteDistances(states, to: target.raw, target: rows)
     case .quantized: return compute.binDistances(states, to: target.raw, target: rows, half: Float(noise.step ?? 0) / 2)
     case .sparsified: return compute.sparseDistances(states, to: target.raw, target: rows)

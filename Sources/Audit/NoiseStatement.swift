@@ -16,6 +16,8 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
     case sparsified
     /// The coordinates in a secret order, the same for all rows.
     case permuted
+    /// Turned by a secret orthogonal matrix, the same for all rows.
+    case rotated
 
     /// Whether σ is anything but 0.
     package var drawsNoise: Bool { self == .gaussian || self == .laplace }

@@ -10,6 +10,7 @@ package enum DefenseCatalog {
     Quantization.self,
     Sparsification.self,
     ChannelPermutation.self,
+    StateRotation.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

@@ -15,6 +15,16 @@ import Testing
     #expect(try ViewFile.read(scratch.file("v.h5")) == Samples.view)
   }
 
+  @Test(arguments: NoiseStatement.Law.allCases) func `every law comes back`(law: NoiseStatement.Law) throws {
+    var view = Samples.view
+    view.observations[.inputHiddenStates]?.noise = NoiseStatement(
+      defense: "d", law: law, sigma: law.drawsNoise ? 0.25 : 0, step: law == .quantized ? 0.5 : nil, kept: law == .sparsified ? 2 : nil)
+    view.inputNoise = try #require(view.observations[.inputHiddenStates]?.noise)
+    try ViewFile.write(view, to: scratch.file("v.h5"))
+    #expect(try ViewFile.read(scratch.file("v.h5")) == view)
+    #expect(try ViewFile.read(scratch.file("v.h5")).inputNoise.law == law)
+  }
+
   @Test func `a view without documents comes back`() throws {
     var view = Samples.view
     view.offsets = [0]
@@ -81,7 +91,7 @@ import Testing
 
   /// One thing of a valid file is changed; each must be refused by name.
   enum Flaw: CaseIterable {
-    case encoding, version, partition, offsets, firstOffset, noOffsets, lengths, rows, nan, sigma, dimensions, integers, vector
+    case encoding, version, partition, offsets, firstOffset, noOffsets, lengths, rows, nan, sigma, dimensions, integers, vector, law
   }
 
   @Test(arguments: Flaw.allCases) func `a flawed view is refused`(flaw: Flaw) throws {
@@ -115,7 +125,8 @@ import Testing
       dataset = appender.dataset
     }
     try dataset.setAttribute("dims", flaw == .dimensions ? ["token"] : ["token", "channel"])
-    for key in ["unit", "defense", "noise_law"] { try dataset.setAttribute(key, "x") }
+    for key in ["unit", "defense"] { try dataset.setAttribute(key, "x") }
+    try dataset.setAttribute("noise_law", flaw == .law ? "rotated twice" : "gaussian")
     try dataset.setAttribute("noise_sigma", flaw == .sigma ? -1.0 : 0.5)
     try file.close()
     #expect(fault { try ViewFile.read(path) }?.code == .invalidData)
