@@ -43,18 +43,33 @@ package struct AnchorTable: Sendable {
       }
       let first = observed(Codebook.states(means.model, stack, after: stack.emptyCache()))
       let later = context.isEmpty ? first : observed(Codebook.states(means.model, stack, after: caches[0]))
-      let residual = residuals(means, stack, later, observed)
-      let c = later.columns
-      guard residual.count > 0 else {
-        let identity = (0..<c * c).map { $0 % (c + 1) == 0 ? 1.0 : 0 }
-        return AnchorTable(
-          first: first, later: later, bias: .init(repeating: 0, count: c), variance: .init(repeating: 1, count: c), covariance: identity)
-      }
-      let plain = residual.matrix(ridge: 0)
-      return AnchorTable(
-        first: first, later: later, bias: residual.mean.map { Float($0) }, variance: (0..<c).map { max(1e-8, Float(plain[$0 * c + $0])) },
-        covariance: residual.matrix(ridge: ridge))
+      return measured(first: first, later: later, means, stack, observed)
     }
+  }
+
+  /// What `feature` leaves of a table of plain states. Not kept in memory: a feature that hangs on a victim's secret serves one view.
+  func seen(through feature: StateFeature, inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable {
+    let compute = means.model.compute
+    return Self.measured(
+      first: feature.applyInParts(first, compute), later: feature.applyInParts(later, compute), means, means.model.stack[0..<inputBlocks]
+    ) { feature.applyInParts($0, compute) }
+  }
+
+  /// With the residual of auxiliary text around `later`, or the identity where there is none.
+  private static func measured(
+    first: Matrix, later: Matrix, _ means: AttackerMeans, _ stack: BlockStack, _ observed: (Matrix) -> Matrix
+  ) -> AnchorTable {
+    let residual = residuals(means, stack, later, observed)
+    let c = later.columns
+    guard residual.count > 0 else {
+      let identity = (0..<c * c).map { $0 % (c + 1) == 0 ? 1.0 : 0 }
+      return AnchorTable(
+        first: first, later: later, bias: .init(repeating: 0, count: c), variance: .init(repeating: 1, count: c), covariance: identity)
+    }
+    let plain = residual.matrix(ridge: 0)
+    return AnchorTable(
+      first: first, later: later, bias: residual.mean.map { Float($0) }, variance: (0..<c).map { max(1e-8, Float(plain[$0 * c + $0])) },
+      covariance: residual.matrix(ridge: ridge))
   }
 
   /// Of h − anchor over the later positions of auxiliary text.
@@ -102,14 +117,8 @@ package struct AnchorTable: Sendable {
   package func whitenedScorer(
     sigma: Double, inputBlocks: Int, feature: StateFeature?, noise: NoiseStatement = .none, _ means: AttackerMeans
   ) -> AnchorScorer {
-    let (compute, n) = (means.model.compute, later.columns)
-    guard let factor = Cholesky(covariance: covariance, plus: sigma * sigma, order: n) else {
-      return scorer(isFirst: false, sigma: sigma, compute)
-    }
-    let whitening = Matrix(rows: n, columns: n, values: factor.inverseLower.map { Float($0) })
-    let table = compute.linear(later, whitening.values, outputs: n)
-    let half = (0..<table.rows).map { r in -table[row: r].reduce(0) { $0 + $1 * $1 } / 2 }
-    var scorer = AnchorScorer(table: table, bias: bias, transform: .whitening(whitening), half: half)
+    let compute = means.model.compute
+    guard var scorer = discriminant(sigma: sigma, compute) else { return scorer(isFirst: false, sigma: sigma, compute) }
     let passages = Array(means.auxiliary.suffix(8).filter { $0.count > 1 })
     guard !passages.isEmpty else { return scorer }
     let states = means.states(of: passages, inputBlocks: inputBlocks)
@@ -117,7 +126,7 @@ package struct AnchorTable: Sendable {
     var y = feature?.applyInParts(sent, compute) ?? sent
     let random = CounterRandom(seed: means.trainingSeed, stream: "anchors/temperature")
     for r in 0..<y.rows where sigma > 0 {
-      for (c, z) in random.normals(item: UInt64(r), count: n).enumerated() { y[r, c] += Float(sigma * z) }
+      for (c, z) in random.normals(item: UInt64(r), count: later.columns).enumerated() { y[r, c] += Float(sigma * z) }
     }
     let (tokens, firsts) = (passages.flatMap { $0 }, Set(PackedBatch(lengths: passages.map(\.count)).offsets))
     let rows = Array((0..<y.rows).filter { !firsts.contains($0) }.prefix(ScoreTable.batch))
@@ -133,6 +142,29 @@ package struct AnchorTable: Sendable {
     }
     scorer.temperature = [1, 1.4, 2, 2.8, 4, 5.6, 8].map { ($0, nats($0)) }.min { $0.1 < $1.1 }!.0
     return scorer
+  }
+}
+
+extension AnchorTable {
+  /// Linear discriminant analysis at temperature 1; nil where the covariance has no factor.
+  func discriminant(sigma: Double, _ compute: Compute) -> AnchorScorer? {
+    let n = later.columns
+    guard let factor = Cholesky(covariance: covariance, plus: sigma * sigma, order: n) else { return nil }
+    let whitening = Matrix(rows: n, columns: n, values: factor.inverseLower.map { Float($0) })
+    let table = compute.linear(later, whitening.values, outputs: n)
+    let half = (0..<table.rows).map { r in -table[row: r].reduce(0) { $0 + $1 * $1 } / 2 }
+    return AnchorScorer(table: table, bias: bias, transform: .whitening(whitening), half: half)
+  }
+
+  /// The coordinates of plain states along the rows of `directions` [r, C], with their share of the residual.
+  func projected(on directions: Matrix, _ compute: Compute) -> AnchorTable {
+    let c = directions.columns
+    let full = Matrix(rows: c, columns: c, values: covariance.map { Float($0) })
+    let share = compute.product(compute.product(directions, full), directions, transposeB: true)
+    let offset = compute.product(Matrix(rows: 1, columns: c, values: bias), directions, transposeB: true)
+    return AnchorTable(
+      first: Matrix(rows: 0, columns: directions.rows), later: compute.product(later, directions, transposeB: true), bias: offset.values,
+      variance: (0..<directions.rows).map { max(1e-8, share[$0, $0]) }, covariance: share.values.map(Double.init))
   }
 }
 

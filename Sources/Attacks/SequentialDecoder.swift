@@ -33,6 +33,8 @@ struct SequentialDecoder {
     let table: AnchorTable
     let later: AnchorScorer
 
+    init(table: AnchorTable, later: AnchorScorer) { (self.table, self.later) = (table, later) }
+
     init(_ inputBlocks: Int, _ likelihood: CandidateLikelihood, _ means: AttackerMeans) {
       let noise = likelihood.noise
       table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature, noise: noise)

@@ -1,5 +1,6 @@
 import SplitLearning
 package import Audit
+import Checkpoints
 import Diagnostics
 import Foundation
 import Kernels
@@ -13,6 +14,9 @@ import Llama
 ///
 /// With λ = 1 and the true prior this is the exact maximum a posteriori decision. A wrong prefix moves all later states, so a beam corrects
 /// itself. Sources: vocabulary matching (VMA; SipIt, Nikolaou et al. 2025) for clean states; likelihood, prior and beam are ours.
+///
+/// Under a secret basis it compares what the basis leaves: order statistics of permuted states, invariants of rotated ones until the rotation itself is
+/// known (`matchedInSecretRotation`).
 package struct SequentialMatching: Attack {
   /// In which order, and how many, candidates are evaluated.
   enum Candidates: String, CaseIterable {
@@ -32,7 +36,7 @@ package struct SequentialMatching: Attack {
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
     deviations:
-      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
+      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, invariants and Procrustes of rotated ones (the language model alone where these open no document), LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
     cost:
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k1, channels: [.inputHiddenStates],
@@ -72,6 +76,10 @@ package struct SequentialMatching: Attack {
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
+    guard observation.values.columns == means.model.configuration.hiddenSize else {
+      throw Fault(
+        .invalidData, "the states are \(observation.values.columns) wide, the model's \(means.model.configuration.hiddenSize)")
+    }
     let started = Date()
     let stack = means.model.stack[0..<view.partition.input]
     let isForeign = mismatch != .none && (mismatch != .auto || means.knowledge < .k2)
@@ -81,6 +89,11 @@ package struct SequentialMatching: Attack {
     if observation.noise.law == .permuted {
       // A secret order leaves the order statistics: sorted coordinates are compared (Thomas et al. 2025 for permuted states).
       (likelihood.feature, observed) = (.sorted, StateFeature.sorted.applyInParts(observed, means.model.compute))
+    }
+    if observation.noise.law == .rotated {
+      var (found, forwards) = try matchedInSecretRotation(view, observed, likelihood, stack, means, progress)
+      found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+      return found
     }
     // Self-training takes two passes and a fit between them; progress counts all three alike.
     // An order of the channels that is not known cannot be trained through.
@@ -103,13 +116,14 @@ package struct SequentialMatching: Attack {
   /// - Parameters:
   ///   - observed: what was observed of each position, [N, columns] as `likelihood` compares it.
   ///   - stack: the blocks that candidates run through.
+  ///   - anchors: in the place of those that `likelihood` has by its law.
   func decode(
     _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ stack: BlockStack, _ means: AttackerMeans,
-    _ progress: (Double) throws -> Void
+    anchors given: SequentialDecoder.Anchors? = nil, _ progress: (Double) throws -> Void
   ) throws -> (Reconstruction, forwards: Int) {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
-    let anchors = candidates == .proposals ? SequentialDecoder.Anchors(stack.blocks.count, likelihood, means) : nil
+    let anchors = candidates == .proposals ? given ?? SequentialDecoder.Anchors(stack.blocks.count, likelihood, means) : nil
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
       var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, anchors: anchors, means)

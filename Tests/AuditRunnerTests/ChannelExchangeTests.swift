@@ -137,6 +137,24 @@ import Testing
     #expect(throws: Fault.self) { try scene.view(setting) }
   }
 
+  /// The same for a secret rotation: the client's answers differ by rounding, and the Gram matrix gives every token away.
+  @Test(arguments: models) func rotatedStatesAreMatchedByTheirInvariants(name: String) throws {
+    let scene = try Scene(name)
+    var setting = try scene.setting(1, [.inputHiddenStates, .outputHiddenStates])
+    let (plain, open) = try scene.view(setting)
+    let statistics = try StateStatistics(
+      rows: open.observations[.inputHiddenStates]!.values.values, channels: scene.model.configuration.hiddenSize)
+    setting.defense = try DefenseCatalog.make(DefensePlan(name: "rotation")).prepared(for: statistics, seed: 4)
+    let (exchange, view) = try scene.view(setting)
+    #expect(view.observations[.inputHiddenStates]!.values != open.observations[.inputHiddenStates]!.values)
+    for (a, b) in zip(exchange.lossPerDocument, plain.lossPerDocument) {
+      let (a, b) = (try #require(a), try #require(b))
+      #expect(abs(a - b) < 1e-3, "nats a token: \(a) in the secret basis, \(b) in the plain one")
+    }
+    #expect(try scene.attack("sequential-matching", on: view) == scene.documents.map(\.tokens))
+    #expect(try scene.attack("nearest-embedding", on: view) != scene.documents.map(\.tokens))
+  }
+
   /// A row of a map is a law over the positions up to its own.
   @Test func mapsAreLaws() throws {
     let scene = try Scene()
