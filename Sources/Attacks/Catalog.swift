@@ -22,6 +22,7 @@ package enum AttackCatalog {
     PooledInverter.self,
     CacheInversion.self,
     CacheCollision.self,
+    CacheInjection.self,
     ResponseReading.self,
     MapPositionControl.self,
     MapInverter.self,

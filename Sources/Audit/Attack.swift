@@ -15,6 +15,8 @@ package struct MethodDescription: Sendable, Hashable, Codable {
   /// The least knowledge it needs.
   package var knowledge: ThreatModel.Knowledge
   package var channels: [Channel]
+  /// Who can carry it out; nil for everybody who sees the channels. Only active attacks say it: who observes alone cannot do them.
+  package var roles: [ThreatModel.Role]?
   /// True for controls that make no use of what was observed.
   package var isBaseline: Bool
   /// Settings a plan may give, with what they mean and their default.
@@ -22,14 +24,14 @@ package struct MethodDescription: Sendable, Hashable, Codable {
 
   package init(
     name: String, summary: String, paper: String, deviations: String = "none", cost: String, knowledge: ThreatModel.Knowledge,
-    channels: [Channel], isBaseline: Bool = false, settings: [String: String] = [:]
+    channels: [Channel], roles: [ThreatModel.Role]? = nil, isBaseline: Bool = false, settings: [String: String] = [:]
   ) {
     (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
-    (self.knowledge, self.channels, self.isBaseline, self.settings) = (knowledge, channels, isBaseline, settings)
+    (self.knowledge, self.channels, self.roles, self.isBaseline, self.settings) = (knowledge, channels, roles, isBaseline, settings)
   }
 
   enum CodingKeys: String, CodingKey {
-    case name, summary, paper, deviations, cost, knowledge, channels, isBaseline = "is_baseline", settings
+    case name, summary, paper, deviations, cost, knowledge, channels, roles, isBaseline = "is_baseline", settings
   }
 }
 
@@ -70,12 +72,15 @@ package struct AttackerMeans: Sendable {
   package var knowledge: ThreatModel.Knowledge
   /// Where trained inverters are kept; nil keeps them in memory only.
   package var inverters: InverterStore?
+  /// Ids of a text of the attacker's own, by the public tokenizer, names of control tokens read as such; nil where there is no tokenizer.
+  package var encode: (@Sendable (String) -> [Int32])?
 
   package init(
     model: LlamaModel, auxiliary: [[Int32]], excluded: Set<Int32>, seed: UInt64, memory: AttackerMemory, collusion: LabelledStates? = nil,
-    knowledge: ThreatModel.Knowledge = .k2, inverters: InverterStore? = nil, trainingSeed: UInt64 = 1
+    knowledge: ThreatModel.Knowledge = .k2, inverters: InverterStore? = nil, trainingSeed: UInt64 = 1,
+    encode: (@Sendable (String) -> [Int32])? = nil
   ) {
-    self.trainingSeed = trainingSeed
+    (self.trainingSeed, self.encode) = (trainingSeed, encode)
     (self.model, self.auxiliary, self.excluded, self.seed, self.memory) = (model, auxiliary, excluded, seed, memory)
     (self.collusion, self.knowledge, self.inverters) = (collusion, knowledge, inverters)
   }

@@ -5,6 +5,8 @@ package struct CapturePlan: Sendable, Hashable {
   /// A block of the server, by place or by its number in the whole model.
   package enum Place: Sendable, Hashable {
     case first, middle, last
+    /// Every block of the server.
+    case all
     case block(Int)
 
     package var label: SettingValue {
@@ -12,6 +14,7 @@ package struct CapturePlan: Sendable, Hashable {
       case .first: .string("first")
       case .middle: .string("middle")
       case .last: .string("last")
+      case .all: .string("all")
       case .block(let number): .number(Double(number))
       }
     }
@@ -31,11 +34,12 @@ package struct CapturePlan: Sendable, Hashable {
   init(_ value: PlanValue) throws {
     let map = try PlanMap(value.node, path: value.path, keys: PlanKeys.capture)
     if let blocks = map.optional("blocks") {
-      places = try blocks.list("blocks: first, middle, last or numbers").map { item in
+      places = try blocks.list("blocks: first, middle, last, all or numbers").map { item in
         if case .scalar(.number) = item.node.content { return .block(try item.integer(in: 0...9_999)) }
-        switch try item.name("block", among: ["first", "middle", "last"]) {
+        switch try item.name("block", among: ["first", "middle", "last", "all"]) {
         case "middle": return .middle
         case "last": return .last
+        case "all": return .all
         default: return .first
         }
       }
@@ -47,17 +51,18 @@ package struct CapturePlan: Sendable, Hashable {
 
   /// Numbers of the recorded blocks, rising. Throws `Fault` 65 for a block that the server does not run.
   package func blocks(of server: Range<Int>) throws -> [Int] {
-    let numbers = try places.map { place in
+    let numbers = try places.flatMap { place in
       switch place {
-      case .first: return server.lowerBound
-      case .middle: return (server.lowerBound + server.upperBound - 1) / 2
-      case .last: return server.upperBound - 1
+      case .first: return [server.lowerBound]
+      case .middle: return [(server.lowerBound + server.upperBound - 1) / 2]
+      case .last: return [server.upperBound - 1]
+      case .all: return Array(server)
       case .block(let number):
         guard server.contains(number) else {
           throw Fault(
             .invalidData, "capture.blocks names block \(number), but the server runs \(server.lowerBound)…\(server.upperBound - 1)")
         }
-        return number
+        return [number]
       }
     }
     guard !server.isEmpty else { throw Fault(.invalidData, "the server runs no block, so it has nothing to capture") }

@@ -23,9 +23,11 @@ package struct KnownMethod: Sendable {
   package var settings: [String: SettingRule]?
   /// A defense that takes exactly one unit of noise (`mean_abs`, `sigma`, `relative`, or `epsilon` with `delta` and `clip`).
   package var takesNoise: Bool
+  /// Roles that can carry out an attack; nil for all of them.
+  package var roles: [ThreatModel.Role]?
 
-  package init(settings: [String: SettingRule]? = [:], takesNoise: Bool = false) {
-    (self.settings, self.takesNoise) = (settings, takesNoise)
+  package init(settings: [String: SettingRule]? = [:], takesNoise: Bool = false, roles: [ThreatModel.Role]? = nil) {
+    (self.settings, self.takesNoise, self.roles) = (settings, takesNoise, roles)
   }
 }
 

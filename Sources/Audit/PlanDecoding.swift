@@ -35,7 +35,7 @@ extension AuditPlan {
     sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
     defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
-    attacks = try AttackPlan.list(root, known: known)
+    attacks = try AttackPlan.list(root, known: known, role: threatModel.role)
     inference = try AttackPlan.inference(root, known: known)
     metrics = try AuditPlan.metrics(root.optional("metrics"), known: known)
     seeds = try AuditPlan.seeds(root.optional("seeds"))

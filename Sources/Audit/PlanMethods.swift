@@ -49,19 +49,27 @@ extension DefensePlan {
 }
 
 extension AttackPlan {
-  /// `attack` (one map) or `attacks` (a list of maps or bare names).
-  static func list(_ root: PlanMap, known: KnownNames) throws -> [AttackPlan] {
+  /// `attack` (one map) or `attacks` (a list of maps or bare names), all of them within the power of `role`.
+  static func list(_ root: PlanMap, known: KnownNames, role: ThreatModel.Role) throws -> [AttackPlan] {
     if let single = root.optional("attack") {
       if let both = root.entry("attacks") {
         throw Fault(.invalidData, "a plan has either \"attack\" or \"attacks\"", at: both.keyPlace.description)
       }
-      return [try AttackPlan(single, known: known)]
+      return [try AttackPlan(single, known: known, role: role)]
     }
     let value = try root.required("attacks", hint: "known attacks: \(known.attacks.keys.sorted().joined(separator: ", "))")
     let items = try value.list("attacks")
     guard items.count <= 1_000 else { throw value.fault("\"attacks\" lists \(items.count) attacks, at most 1000 are allowed") }
-    let plans = try items.map { try AttackPlan($0, known: known) }
+    let plans = try items.map { try AttackPlan($0, known: known, role: role) }
     return try labelled(plans, items)
+  }
+
+  private init(_ value: PlanValue, known: KnownNames, role: ThreatModel.Role) throws {
+    self = try AttackPlan(value, known: known)
+    guard let able = known.attacks[name]?.roles, !able.contains(role) else { return }
+    throw value.fault(
+      "\"\(name)\" is an active attack, which a \(role.rawValue) does not carry out: it decides what the model runs",
+      hint: "threat_model.role: \(able.map(\.rawValue).joined(separator: " or "))")
   }
 
   init(_ value: PlanValue, known: KnownNames) throws {

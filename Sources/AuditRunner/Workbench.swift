@@ -39,7 +39,8 @@ package final class Workbench {
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens,
-      seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan))
+      seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan),
+      encode: { [tokenizer = loaded.tokenizer] in tokenizer.encode($0) })
     scoring = Scoring(
       corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
       tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)

@@ -104,6 +104,7 @@ struct ListCommand: ParsableCommand {
       "cost": d.cost,
     ]
     for (key, value) in d.settings { details["setting \(key)"] = value }
+    if let roles = d.roles { details["roles"] = "active: for a \(roles.map(\.rawValue).joined(separator: " or ")) alone" }
     if d.isBaseline { details["control"] = "a control: it must not read private text" }
     return Item(name: d.name, summary: d.summary, details: details)
   }

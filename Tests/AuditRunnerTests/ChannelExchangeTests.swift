@@ -26,7 +26,8 @@ import Testing
       func text(_ n: Int) -> [Int32] { (0..<n).map { _ in Int32.random(in: 0..<vocabulary, using: &generator) } }
       documents = (0..<count).map { PrivateDocument(id: "\($0)", text: "", tokens: text(length - $0 % 3)) }
       means = AttackerMeans(
-        model: model, auxiliary: (0..<40).map { _ in text(length) }, excluded: [], seed: 1, memory: AttackerMemory())
+        model: model, auxiliary: (0..<40).map { _ in text(length) }, excluded: [], seed: 1, memory: AttackerMemory(),
+        encode: { $0.utf8.prefix(5).map { Int32($0) } })
     }
 
     func setting(_ p: Int, _ channels: [Channel], sigma: Double = 0) throws -> SplitExchange.Setting {
@@ -233,7 +234,7 @@ import Testing
     let (_, good) = try scene.view(setting)
     var generator = SplitMix(state: 12)
     let names = [
-      "cache-inversion", "cache-collision", "map-inverter", "map-position-control", "response-reading", "label-matching",
+      "cache-inversion", "cache-collision", "cache-injection", "map-inverter", "map-position-control", "response-reading", "label-matching",
       "gradient-span",
       "gradient-matching", "bidirectional-matching", "sequential-matching",
     ]

@@ -21,6 +21,7 @@ import Testing
     let capture = try #require(read.capture)
     #expect(try capture.blocks(of: 1..<29) == [1, 7, 28])
     #expect(try capture.heads(of: 9) == [0, 2])
+    #expect(try plan("capture: {blocks: [all]}").capture?.blocks(of: 3..<6) == [3, 4, 5])
     #expect(capture.batch == 3 && capture.clientBlocks == 1)
     #expect(throws: Fault.self) { try capture.blocks(of: 8..<29) }
     #expect(throws: Fault.self) { try capture.heads(of: 2) }
@@ -34,6 +35,31 @@ import Testing
     _ = try plan("", model: "{role: co-tenant, channels: [server/keys, server/values]}")
     let fault = #expect(throws: Fault.self) { try plan("", model: "{role: co-tenant, channels: [server/keys, gradients/output_cut]}") }
     #expect(fault?.description.contains("gradients/output_cut") == true)
+  }
+
+  /// Who only observes does not decide what the model runs.
+  @Test func anActiveAttackNeedsARoleThatActs() throws {
+    var names = known
+    names.attacks["cache-injection"] = KnownMethod(roles: [.coTenant])
+    func plan(_ model: String, attacks: String) throws -> AuditPlan {
+      try AuditPlan(
+        yaml: """
+          plan: active
+          model: {checkpoint: smollm2-135m-instruct}
+          threat_model: \(model)
+          dataset: {name: state-of-the-union}
+          \(attacks)
+          """, origin: "p.yaml", known: names)
+    }
+    let able = "{role: co-tenant, channels: [server/keys, server/values]}"
+    for attacks in ["attack: {name: cache-injection}", "attacks: [unigram, cache-injection]"] {
+      #expect(try plan(able, attacks: attacks).attacks.last?.name == "cache-injection")
+      for role in ["honest-but-curious-server", "colluding-client"] {
+        let fault = #expect(throws: Fault.self) { try plan("{role: \(role), channels: [server/keys, server/values]}", attacks: attacks) }
+        #expect(fault?.description.contains("active attack, which a \(role) does not carry out") == true)
+        #expect(fault?.description.contains("co-tenant") == true)
+      }
+    }
   }
 
   @Test func aTaskIsAPlanOrARecord() throws {
