@@ -134,7 +134,7 @@ package struct AnchorTable: Sendable {
     let prior = Unigram.of(means).logProbabilities
     func nats(_ temperature: Float) -> Double {
       var scores = likelihoods
-      scores.values = scores.values.map { $0 / temperature }
+      compute.scaleScores(&scores, by: 1 / temperature)
       compute.addBias(&scores, prior)
       return zip(compute.logSumExp(scores), rows).enumerated().reduce(0.0) { total, item in
         total + Double(item.element.0 - scores[item.offset, Int(tokens[item.element.1])])

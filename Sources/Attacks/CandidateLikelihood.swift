@@ -9,7 +9,7 @@ import Kernels
 ///     sparsified  −‖y − m‖² / 2s² over kept coordinates − Σ max(0, |m| − θ)² / 2s² over dropped ones, θ the smallest magnitude kept
 ///
 /// m is the candidate's state after the same clipping. s is the noise, and at least a thousandth of the row's RMS (storage and rounding).
-struct CandidateLikelihood: Sendable {
+package struct CandidateLikelihood: Sendable {
   let noise: NoiseStatement
   /// Standard deviation per coordinate: stated, or estimated where it is withheld.
   let sigma: Float
@@ -27,7 +27,7 @@ struct CandidateLikelihood: Sendable {
   var isScaleFree = false
 
   /// What a distance weighs and up to where it is plausible for the truth.
-  struct Scale: Sendable {
+  package struct Scale: Sendable {
     /// Score = −weight · distance.
     var weight: Float
     /// A true candidate's distance is below it but for about one row in 10⁸.
@@ -39,7 +39,7 @@ struct CandidateLikelihood: Sendable {
     /// Whether the weights may differ from the victim's.
     var isForeign: Bool
 
-    init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false, isForeign: Bool = false) {
+    package init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false, isForeign: Bool = false) {
       (self.weight, self.limit, self.patientLimit, self.isClean) = (weight, limit, patientLimit ?? limit, isClean)
       self.isForeign = isForeign
     }

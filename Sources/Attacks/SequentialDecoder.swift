@@ -28,27 +28,12 @@ struct SequentialDecoder {
     var prior: LanguagePrior.Branch
   }
 
-  /// Cheap likelihoods that order the candidates.
-  struct Anchors {
-    let table: AnchorTable
-    let later: AnchorScorer
-
-    init(table: AnchorTable, later: AnchorScorer) { (self.table, self.later) = (table, later) }
-
-    init(_ inputBlocks: Int, _ likelihood: CandidateLikelihood, _ means: AttackerMeans) {
-      let noise = likelihood.noise
-      table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature, noise: noise)
-      later = table.whitenedScorer(
-        sigma: likelihood.proposalSigma, inputBlocks: inputBlocks, feature: likelihood.feature, noise: noise, means)
-    }
-  }
-
   private let settings: SequentialMatching
   private let observed: Matrix
   private let ranges: [Range<Int>]
   private let model: LlamaModel
   private let stack: BlockStack
-  private let anchors: Anchors?
+  private let anchors: CandidateOrder?
   private let likelihood: CandidateLikelihood
   private let target: CandidateLikelihood.Target
   private let prior: LanguagePrior
@@ -63,7 +48,7 @@ struct SequentialDecoder {
   ///   - anchors: at the depth of `stack`; nil tries candidates in the order of the language model.
   init(
     _ settings: SequentialMatching, _ observed: Matrix, _ ranges: [Range<Int>], _ likelihood: CandidateLikelihood, stack: BlockStack,
-    anchors: Anchors?, _ means: AttackerMeans
+    anchors: CandidateOrder?, _ means: AttackerMeans
   ) {
     self.anchors = anchors
     (self.settings, self.ranges, self.likelihood, self.stack, model) = (settings, ranges, likelihood, stack, means.model)

@@ -119,11 +119,11 @@ package struct SequentialMatching: Attack {
   ///   - anchors: in the place of those that `likelihood` has by its law.
   func decode(
     _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ stack: BlockStack, _ means: AttackerMeans,
-    anchors given: SequentialDecoder.Anchors? = nil, _ progress: (Double) throws -> Void
+    anchors given: CandidateOrder? = nil, _ progress: (Double) throws -> Void
   ) throws -> (Reconstruction, forwards: Int) {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
-    let anchors = candidates == .proposals ? given ?? SequentialDecoder.Anchors(stack.blocks.count, likelihood, means) : nil
+    let anchors = candidates == .proposals ? given ?? CandidateOrder(stack.blocks.count, likelihood, means) : nil
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
       var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, anchors: anchors, means)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What one position of one hypothesis has come to: which candidates were tried and how they fit.
-struct SequentialSearch {
+package struct SequentialSearch {
   /// λ ln q [V], and ln q + ln anchor likelihood [V]; see `next` for how they order the candidates.
   let prior: [Float]
   let proposal: [Float]
@@ -17,7 +17,7 @@ struct SequentialSearch {
   private(set) var scale = CandidateLikelihood.Scale(weight: 1, limit: .infinity)
   var settled = false
 
-  init(prior: [Float], proposal: [Float], proposalMass: Float, isInformed: Bool, least: Int = 0) {
+  package init(prior: [Float], proposal: [Float], proposalMass: Float, isInformed: Bool, least: Int = 0) {
     (self.prior, self.proposal, self.proposalMass) = (prior, proposal, proposalMass)
     (self.isInformed, self.least) = (isInformed, least)
   }
@@ -26,14 +26,14 @@ struct SequentialSearch {
 
   /// Proposals once more, after what candidates that were run after this prefix left of their anchors: most of that is the prefix's, and alike for all
   /// tokens. [V]; nil until then.
-  var refined: [Float]?
+  package var refined: [Float]?
   /// State minus anchor of the nearest candidates so far.
-  private(set) var residuals: [(distance: Float, values: [Float])] = []
+  package private(set) var residuals: [(distance: Float, values: [Float])] = []
   private static let residualsKept = 8
   /// Candidates that are tried by the proposals alone.
   private static let surePicks = 32
 
-  mutating func add(residual values: @autoclosure () -> [Float], distance: Float) {
+  package mutating func add(residual values: @autoclosure () -> [Float], distance: Float) {
     guard residuals.count < Self.residualsKept || distance < residuals[residuals.count - 1].distance else { return }
     let place = residuals.firstIndex { distance < $0.distance } ?? residuals.count
     residuals.insert((distance, values()), at: place)
@@ -42,7 +42,7 @@ struct SequentialSearch {
 
   /// The next `count` candidates (fewer where the vocabulary ends): the best by the proposals, and once these were wrong, in turn by the proposals and by
   /// the prior. States that lie far from all anchors make the proposals sure of wrong tokens; the language model is wrong about other ones.
-  func next(_ count: Int) -> [Int32] {
+  package func next(_ count: Int) -> [Int32] {
     let listed = min(proposal.count, evaluated.count + count)
     let direct = largest(listed, of: refined ?? proposal)
     let likely = isInformed && listed > Self.surePicks ? largest(listed, of: prior) : []
@@ -66,20 +66,20 @@ struct SequentialSearch {
     evaluated.map { ($0.token, score($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }
   }
 
-  mutating func add(_ candidates: [(token: Int32, distance: Float)]) {
+  package mutating func add(_ candidates: [(token: Int32, distance: Float)]) {
     evaluated += candidates
     smallest = candidates.reduce(smallest) { min($0, $1.distance) }
   }
 
   /// To be called after a round: scores all candidates under the scale that the round leaves.
-  mutating func weigh(_ scale: CandidateLikelihood.Scale) {
+  package mutating func weigh(_ scale: CandidateLikelihood.Scale) {
     self.scale = scale
     best = evaluated.reduce(-.infinity) { max($0, score($1)) }
   }
 
   /// True when the best candidate fits as well as the truth would, and what was not evaluated is expected to hold under `share` of the mass; or, where
   /// the weights may be foreign, when it is so much nearer than all others, and these so far off, that it must be the truth.
-  func isSettled(share: Double) -> Bool {
+  package func isSettled(share: Double) -> Bool {
     guard let top = evaluated.max(by: { score($0) < score($1) }) else { return false }
     // Ratio of the two best, as in a sequential test.
     let second = evaluated.lazy.filter { $0.token != top.token }.map(\.distance).min() ?? .infinity

@@ -103,8 +103,8 @@ package final class AuditRunner {
       try RecordFile.write(current, toDirectory: directory)
       record = current
     }
-    if let measured = plan.task, task == nil, finished.count == cells.count {
-      record?.task = try measured.accuracies(in: directory, store: store, compute: compute, report)
+    if let source = plan.task, task == nil, finished.count == cells.count {
+      record?.task = try source.measured(in: directory, store: store, compute: compute, report)
       if let record { try RecordFile.write(record, toDirectory: directory) }
     }
     try AtomicFile.write(
@@ -166,9 +166,10 @@ package final class AuditRunner {
     ).run(tell)
     return CellFile(
       cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
-      samples: attacked.samples, utility: perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
+      samples: attacked.samples,
+      utility: Comparison.perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
-      reference: try reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
+      reference: try Comparison.reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
       plantedLeak: planted, shuffled: attacked.shuffled,
       failures: attacked.failures + inferred.failures, inference: inferred.results, warnings: attacked.warnings)
   }
@@ -217,45 +218,6 @@ package final class AuditRunner {
         out.scored, unigram: try scoring.paired(bench.corpus.ofFirstSends(unigram)), cell: cell.id, seed: scoring.seed)
     }
     return out
-  }
-
-  /// The Bayes reference at the positions that the plan asks for, and how far each attack stays behind it there.
-  private func reference(
-    _ view: AdversaryView, _ scored: [Scoring.Scored], _ cell: PlanCell, _ bench: Workbench, settings: [String: SettingValue],
-    _ progress: (Double) throws -> Void
-  ) throws -> ReferenceResult? {
-    guard cell.plan.reference > 0, cell.plan.dataset.repeats == 1, cell.plan.threatModel.noise != .withheld else { return nil }
-    let began = Date()
-    var means = bench.means
-    (means.model, means.memory) = (bench.victim, AttackerMemory())
-    let positions = try BayesReference.decisions(bench.corpus.documents, view, count: cell.plan.reference, means, progress: progress)
-    guard !positions.isEmpty else { return nil }
-    let groups = Dictionary(grouping: positions, by: \.document).sorted { $0.key < $1.key }
-    func estimate(_ value: (BayesReference.Position) -> Double) -> Estimate? {
-      bootstrap(groups.map { [$0.value.reduce(0.0) { $0 + value($1) }, Double($0.value.count)] }, seed: UInt64(cell.seed)) { $0[0] / $0[1] }
-    }
-    guard let own = estimate({ $0.isHit ? 1 : 0 }) else { return nil }
-    let shortfalls = scored.compactMap { entry -> ReferenceResult.Shortfall? in
-      func hit(_ p: BayesReference.Position) -> Double {
-        entry.documents[p.document].guessTokens[p.position] == entry.documents[p.document].truthTokens[p.position] ? 1 : 0
-      }
-      guard !entry.isBaseline, entry.chosen == nil, let accuracy = estimate(hit), let behind = estimate({ ($0.isHit ? 1 : 0) - hit($0) })
-      else { return nil }
-      return .init(attack: entry.attack, accuracy: accuracy.mean, shortfall: behind.mean, ci95: behind.ci95)
-    }
-    return ReferenceResult(
-      cell: cell.id, settings: settings, positions: positions.count, accuracy: own.mean, ci95: own.ci95, attacks: shortfalls,
-      seconds: Date().timeIntervalSince(began))
-  }
-
-  /// exp of the mean loss over predicted tokens of all documents, with its interval over documents.
-  private func perplexity(_ losses: [Double?], cell: String, settings: [String: SettingValue], seed: Int) -> [UtilityResult] {
-    let rows = losses.compactMap { $0.map { [$0, 1] } }
-    guard let estimate = bootstrap(rows, seed: UInt64(seed), aggregate: { exp($0[0] / $0[1]) }) else { return [] }
-    return [
-      UtilityResult(
-        cell: cell, settings: settings, metric: "perplexity", mean: estimate.mean, ci95: [estimate.lower, estimate.upper], n: estimate.n)
-    ]
   }
 
   // MARK: - The record

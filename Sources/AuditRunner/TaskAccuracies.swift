@@ -11,19 +11,16 @@ extension TaskReference {
     return try TrainingRecord(json: AtomicFile.read(URL(filePath: path), limit: 1 << 28), at: path).accuracies(source: path)
   }
 
-  /// The task accuracies: from a record, or by running the training plan in `directory`/task, where it resumes.
-  func accuracies(
+  /// The task accuracies of the training plan, run in `directory`/task, where it resumes; none where a record has them.
+  func measured(
     in directory: URL, store: ArtifactStore, compute: Compute, _ report: (AuditRunner.Progress) throws -> Void
   ) throws -> [TaskAccuracy] {
-    switch source {
-    case .record: return try recorded() ?? []
-    case .plan(let path, let set):
-      let training = try TrainingPlan(contentsOf: path, set: set, known: Catalogs.names(in: store), tasks: TaskData.names)
-      let record = try TrainingSuite.run(training, in: directory.appending(path: "task"), store: store, compute: compute) {
-        number, cells, id, fraction, step, loss in
-        try report(.init(cell: number, cells: cells, stage: "fine-tuning \(id), step \(step)", fraction: fraction))
-      }
-      return record.accuracies(source: path)
+    guard case .plan(let path, let set) = source else { return [] }
+    let training = try TrainingPlan(contentsOf: path, set: set, known: Catalogs.names(in: store), tasks: TaskData.names)
+    let record = try TrainingSuite.run(training, in: directory.appending(path: "task"), store: store, compute: compute) {
+      number, cells, id, fraction, step, loss in
+      try report(.init(cell: number, cells: cells, stage: "fine-tuning \(id), step \(step)", fraction: fraction))
     }
+    return record.accuracies(source: path)
   }
 }

@@ -13,6 +13,8 @@ package struct Compute: Sendable, Hashable {
   package var library: Library
   /// Threads for products and loops; 1 makes every result bitwise independent of scheduling.
   package var threads: Int
+  /// Whether weights may be copied into the layout that the CPU multiplies fastest: a second copy of the model, where there is such a layout.
+  package var packsWeights = true
 
   package init(library: Library = .oneDNN, threads: Int = Compute.processors) {
     (self.library, self.threads) = (library, max(1, threads))

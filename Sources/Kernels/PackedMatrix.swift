@@ -16,14 +16,14 @@ package final class PackedMatrix: @unchecked Sendable {
   /// - Parameter transposed: multiply by Wᵀ (`x` [M, columns] → [M, rows], the forward pass), else by W (`x` [M, rows] → [M, columns]).
   package convenience init?(_ values: [Float], rows: Int, columns: Int, transposed: Bool = true, compute: Compute) {
     precondition(values.count == rows * columns, "\(values.count) weights are no [\(rows), \(columns)]")
-    guard compute.library == .oneDNN else { return nil }
+    guard compute.library == .oneDNN, compute.packsWeights else { return nil }
     self.init(values, rows, columns, isBF16: false, transposed: transposed, compute)
   }
 
   /// Packs bf16 weights, given as their bits; inputs are rounded to bf16, sums are f32.
   package convenience init?(bf16 values: [UInt16], rows: Int, columns: Int, transposed: Bool = true, compute: Compute) {
     precondition(values.count == rows * columns, "\(values.count) weights are no [\(rows), \(columns)]")
-    guard compute.library == .oneDNN, Compute.hasBF16Products else { return nil }
+    guard compute.library == .oneDNN, compute.packsWeights, Compute.hasBF16Products else { return nil }
     self.init(values, rows, columns, isBF16: true, transposed: transposed, compute)
   }
 

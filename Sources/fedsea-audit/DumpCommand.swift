@@ -6,6 +6,7 @@ import AuditRunner
 import Defenses
 import Diagnostics
 import Foundation
+import Kernels
 import PrivateText
 
 /// `dump PLAN --output DIR`: what the server would see, into view.h5, and the truth apart from it.
@@ -35,7 +36,10 @@ struct DumpCommand: ParsableCommand {
     guard let precision = ViewPrecision(rawValue: precision) else { throw Fault(.usage, "--precision is f32 or f16, not \(precision)") }
     let plan = try workspace.plan(plan, set: set, limit: limit)
     let cells = try plan.cells()
-    let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: workspace.compute)
+    // A dump waits for the disk; it need not hold the weights twice.
+    var compute = workspace.compute
+    compute.packsWeights = false
+    let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: compute)
     let runID = String(plan.sha256.prefix(12))
     for cell in cells {
       let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: workspace.store)

@@ -82,11 +82,11 @@ extension SequentialMatching {
       return try decode(view, span.restored(observed, compute), within, stack, means, progress)
     }
     within.feature = span.ofPlain
-    var anchors: SequentialDecoder.Anchors?
+    var anchors: CandidateOrder?
     if candidates == .proposals {
       let table = AnchorTable.at(stack.blocks.count, means).seen(through: span.ofPlain, inputBlocks: stack.blocks.count, means)
       let later = table.whitenedScorer(sigma: 0, inputBlocks: stack.blocks.count, feature: span.ofPlain, means)
-      anchors = SequentialDecoder.Anchors(table: table, later: later)
+      anchors = CandidateOrder(table: table, later: later)
     }
     return try decode(view, span.ofObserved.applyInParts(observed, compute), within, stack, means, anchors: anchors, progress)
   }

@@ -1,0 +1,19 @@
+import Audit
+
+/// Cheap likelihoods of every token at once, in whose order sequential matching tries candidates.
+///
+/// A linear inverter in place of the anchors was tried behind 25 blocks: a third fewer seconds of search, for minutes of training.
+struct CandidateOrder {
+  let table: AnchorTable
+  let later: AnchorScorer
+
+  /// By tables made before.
+  init(table: AnchorTable, later: AnchorScorer) { (self.table, self.later) = (table, later) }
+
+  init(_ inputBlocks: Int, _ likelihood: CandidateLikelihood, _ means: AttackerMeans) {
+    let noise = likelihood.noise
+    table = AnchorTable.at(inputBlocks, means, feature: likelihood.feature, noise: noise)
+    later = table.whitenedScorer(
+      sigma: likelihood.proposalSigma, inputBlocks: inputBlocks, feature: likelihood.feature, noise: noise, means)
+  }
+}
