@@ -44,10 +44,11 @@ package struct SplitExchange {
 
   /// What is known of each channel before the first document is sent.
   /// - Parameter longest: tokens of the longest document, without its response.
-  /// Throws `Fault` 65 for a block or head that the server does not have.
+  /// Throws `Fault` 65 for a partition that the model cannot have, or a block or head that the server does not have.
   package static func descriptions(_ setting: Setting, longest: Int) throws -> [Channel: ChannelDescription] {
     let configuration = setting.model.configuration
-    let server = setting.points.input..<configuration.blocks - setting.points.output
+    let points = try setting.points.validated(blocks: configuration.blocks)
+    let server = points.input..<configuration.blocks - points.output
     let (width, head) = (configuration.hiddenSize, configuration.headDimension)
     let isInternal = setting.channels.contains(where: \.isServerInternal)
     let blocks = isInternal ? try setting.capture.blocks(of: server) : []

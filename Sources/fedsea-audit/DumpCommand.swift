@@ -40,6 +40,7 @@ struct DumpCommand: ParsableCommand {
     var compute = workspace.compute
     compute.packsWeights = false
     let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: compute)
+    for cell in cells { _ = try cell.partition.validated(blocks: loaded.description.blocks) }
     let runID = String(plan.sha256.prefix(12))
     for cell in cells {
       let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: workspace.store)

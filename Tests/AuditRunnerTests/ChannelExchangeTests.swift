@@ -121,6 +121,17 @@ import Testing
     }
   }
 
+  /// A plan may ask for more blocks than the model has: refused, whoever asks first.
+  @Test(arguments: [-1, 99, Int.max]) func partitionsThatDoNotFitAreRefused(p: Int) throws {
+    let scene = try Scene()
+    for channel in [Channel.inputHiddenStates, .keys] {
+      let setting = try scene.setting(p, [channel])
+      #expect(throws: Fault.self) { try SplitExchange.descriptions(setting, longest: 11) }
+      #expect(throws: Fault.self) { try SplitExchange.predictedBytes(setting, scene.documents, precision: .f32) }
+      #expect(throws: Fault.self) { try scene.view(setting) }
+    }
+  }
+
   /// Known answer 8: a secret order of the channels hides nothing from order statistics, and changes nothing for the client.
   @Test(arguments: models) func permutedStatesAreMatchedByTheirOrderStatistics(name: String) throws {
     let scene = try Scene(name)
