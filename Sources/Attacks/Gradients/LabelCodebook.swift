@@ -57,6 +57,8 @@ struct LabelCodebook {
   func best(logPrior: [Float], most: Int, share: Double) -> (labels: [Scored], rest: Double) {
     var found: [Scored] = []
     var known: Set<Int32> = []
+    // As soon as the labels asked for are many, the whole of K is cheaper than as many rows back through the blocks.
+    var jacobian: Matrix?
     var missing = -Double.infinity
     for (count, most) in [(Self.fewDirections, min(most, Self.mostAtFew)), (directions.rows, most)] {
       let bounds = self.bounds(logPrior, directions: min(count, directions.rows))
@@ -64,7 +66,9 @@ struct LabelCodebook {
       let all = min(most, bounds.count)
       var asked = min(all, Self.atFirst)
       while true {
-        found += exact(largest(asked, of: bounds).filter { known.insert($0).inserted }, logPrior)
+        let ids = largest(asked, of: bounds).filter { known.insert($0).inserted }
+        if jacobian == nil, found.count + ids.count > observed.count / 2 { jacobian = wholeJacobian }
+        found += exact(ids, logPrior, jacobian)
         missing = logSubtract(total, logSum(found.map { bounds[Int($0.token)] }))
         if missing < found.reduce(-Double.infinity, { logAdd($0, $1.score) }) + log(share) { return (sorted(found), missing) }
         if asked == all { break }
@@ -89,18 +93,26 @@ struct LabelCodebook {
   func unlabelled(_ inherited: [Float], logPrior: Double) -> Double { -cost(inherited) / 2 + logPrior }
 
   /// The gradient of label `token` at α = 1.
-  func gradient(of token: Int32) -> [Float] { gradients(of: [token]).values }
+  func gradient(of token: Int32) -> [Float] { gradients(of: [token], nil).values }
 
-  private func gradients(of ids: [Int32]) -> Matrix {
-    var out = pass.throughJacobian(compute.gather(table.weights, rows: ids.map(Int.init)[...]), row: row, head)
+  /// K [C, C].
+  private var wholeJacobian: Matrix {
+    var unit = Matrix(rows: observed.count, columns: observed.count)
+    for c in 0..<observed.count { unit[c, c] = 1 }
+    return pass.throughJacobian(unit, row: row, head)
+  }
+
+  private func gradients(of ids: [Int32], _ jacobian: Matrix?) -> Matrix {
+    let weights = compute.gather(table.weights, rows: ids.map(Int.init)[...])
+    var out = jacobian.map { compute.product(weights, $0) } ?? pass.throughJacobian(weights, row: row, head)
     for i in out.values.indices { out.values[i] = -out.values[i] }
     compute.addBias(&out, known)
     return out
   }
 
-  private func exact(_ ids: [Int32], _ logPrior: [Float]) -> [Scored] {
+  private func exact(_ ids: [Int32], _ logPrior: [Float], _ jacobian: Matrix?) -> [Scored] {
     if ids.isEmpty { return [] }
-    let all = gradients(of: ids)
+    let all = gradients(of: ids, jacobian)
     return ids.enumerated().map { i, id in Scored(token: id, score: -cost(Array(all[row: i])) / 2 + Double(logPrior[Int(id)])) }
   }
 
