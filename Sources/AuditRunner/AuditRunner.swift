@@ -153,7 +153,9 @@ package final class AuditRunner {
     }
     let forwardSeconds = Date().timeIntervalSince(began)
 
-    let attacked = try attack(cell, bench, scoring, path, means, material, tell)
+    // Where documents are sent again, messages are of sends and not of documents.
+    let messages = cell.plan.dataset.repeats > 1 ? [] : exchange.messages
+    let attacked = try attack(cell, bench, scoring, messages, path, means, material, tell)
     let states = try ViewFile.read(path, channels: [.inputHiddenStates])
     let planted =
       plants
@@ -184,8 +186,8 @@ package final class AuditRunner {
 
   /// Every attack of the plan on one view. One that fails is noted, and the others go on; only an interruption stops the cell.
   private func attack(
-    _ cell: PlanCell, _ bench: Workbench, _ scoring: Scoring, _ path: String, _ means: AttackerMeans, _ material: PublicMaterial,
-    _ tell: (String, Double) throws -> Void
+    _ cell: PlanCell, _ bench: Workbench, _ scoring: Scoring, _ messages: [Int], _ path: String, _ means: AttackerMeans,
+    _ material: PublicMaterial, _ tell: (String, Double) throws -> Void
   ) throws -> Attacked {
     var out = Attacked()
     let count = bench.corpus.documents.count
@@ -202,7 +204,7 @@ package final class AuditRunner {
         let entry = Scoring.Scored(
           attack: label, isBaseline: attack.description.isBaseline, channel: channel,
           documents: try scoring.paired(
-            chosen == nil ? bench.corpus.ofFirstSends(found.reconstruction) : found.reconstruction, of: chosen),
+            chosen == nil ? bench.corpus.ofFirstSends(found.reconstruction) : found.reconstruction, of: chosen, messages: messages),
           // An inverter from the store was trained once: its training is part of what the attack costs.
           seconds: max(Date().timeIntervalSince(start), found.reconstruction.cost.seconds), chosen: chosen)
         out.scored.append(entry)

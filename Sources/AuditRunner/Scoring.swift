@@ -26,14 +26,16 @@ package struct Scoring: Sendable {
   }
 
   /// Truth and guess of every document side by side. Throws when the reconstruction has another number of documents or tokens.
-  /// - Parameter chosen: the documents that the reconstruction is of, where it is not of all.
-  package func paired(_ reconstruction: Reconstruction, of chosen: [Int]? = nil) throws -> [ScoredDocument] {
+  /// - Parameters:
+  ///   - chosen: the documents that the reconstruction is of, where it is not of all.
+  ///   - messages: bounds of the training messages among all documents; empty where each document was one.
+  package func paired(_ reconstruction: Reconstruction, of chosen: [Int]? = nil, messages: [Int] = []) throws -> [ScoredDocument] {
     let chosen = chosen ?? Array(documents.indices)
     guard reconstruction.tokens.count == chosen.count else {
       throw Fault(.invalidData, "the guesses are of \(reconstruction.tokens.count) documents, the truth of \(chosen.count)")
     }
     var position = 0
-    return try zip(chosen, reconstruction.tokens).map { index, guess in
+    var out = try zip(chosen, reconstruction.tokens).map { index, guess in
       let truth = documents[index]
       guard guess.count == truth.tokens.count else {
         throw Fault(.invalidData, "document \(index): \(guess.count) guessed tokens for \(truth.tokens.count) true ones")
@@ -58,6 +60,15 @@ package struct Scoring: Sendable {
         entities: entities, secretRanks: ranks,
         isResponse: truth.promptLength.map { prompt in truth.tokens.indices.map { $0 >= prompt } })
     }
+    if metrics.contains(where: { $0 is MatchedRouge }) {
+      for bounds in zip(messages, messages.dropFirst()) {
+        let rows = chosen.indices.filter { (bounds.0..<bounds.1).contains(chosen[$0]) }
+        let guesses = rows.map { out[$0].guessText }
+        let matching = MatchedRouge.matching(truths: rows.map { out[$0].truthText }, guesses: guesses)
+        for (row, guess) in zip(rows, matching) { out[row].matchedGuessText = guesses[guess] }
+      }
+    }
+    return out
   }
 
   /// One line per document.

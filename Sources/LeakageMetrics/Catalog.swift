@@ -12,6 +12,7 @@ package enum MetricCatalog {
     RougeN(order: 1),
     RougeN(order: 2),
     RougeL(),
+    MatchedRouge(),
     CorpusBLEU(),
     UnsmoothedBLEU(),
     BagF1(),

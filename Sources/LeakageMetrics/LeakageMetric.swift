@@ -26,6 +26,8 @@ package struct ScoredDocument: Sendable {
   package var guessTokens: [Int32]
   package var truthText: String
   package var guessText: String
+  /// The guess that fits best where the texts of one training message may be handed out in any order; nil where that was not asked.
+  package var matchedGuessText: String?
   /// ln p_attack(true token) per position, as many as `truthTokens`; nil for an attack that makes only point guesses.
   package var truthLogProbability: [Double]?
   /// ln q(true token | true prefix) per position under the public language model.
@@ -44,9 +46,9 @@ package struct ScoredDocument: Sendable {
   package init(
     truthTokens: [Int32], guessTokens: [Int32], truthText: String, guessText: String, truthLogProbability: [Double]? = nil,
     priorLogProbability: [Double]? = nil, isRare: [Bool]? = nil, isContent: [Bool]? = nil, entities: [ScoredEntity]? = nil,
-    secretRanks: [SecretRank]? = nil, isResponse: [Bool]? = nil
+    secretRanks: [SecretRank]? = nil, isResponse: [Bool]? = nil, matchedGuessText: String? = nil
   ) {
-    self.isResponse = isResponse
+    (self.isResponse, self.matchedGuessText) = (isResponse, matchedGuessText)
     (self.truthTokens, self.guessTokens, self.truthText, self.guessText) = (truthTokens, guessTokens, truthText, guessText)
     (self.truthLogProbability, self.priorLogProbability) = (truthLogProbability, priorLogProbability)
     (self.isRare, self.isContent, self.entities, self.secretRanks) = (isRare, isContent, entities, secretRanks)

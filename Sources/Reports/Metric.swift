@@ -5,13 +5,15 @@ struct Metric: Sendable, Hashable {
 
   /// Metrics that are fractions and print as per cent.
   private static let fractions: Set<String> = [
-    "token_accuracy", "exact_match", "rouge1_f", "rouge2_f", "rougeL_f", "bag_f1", "bleu4_unsmoothed", "top5_accuracy",
-    "top10_accuracy", "rare_token_accuracy", "content_word_accuracy",
+    "token_accuracy", "exact_match", "rouge1_f", "rouge1_f_matched", "rouge2_f", "rougeL_f", "bag_f1", "bleu4_unsmoothed", "top5_accuracy",
+    "top10_accuracy", "rare_token_accuracy", "content_word_accuracy", "label_accuracy", "response_accuracy",
   ]
   private static let titles = [
     "token_accuracy": "Token accuracy", "exact_match": "Exact match", "bits_per_token": "Bits leaked per token", "rouge1_f": "ROUGE-1 F",
+    "rouge1_f_matched": "ROUGE-1 F, texts of a message in their best order",
     "rouge2_f": "ROUGE-2 F", "rougeL_f": "ROUGE-L F", "bleu4": "BLEU-4 (of 100)", "bleu4_unsmoothed": "BLEU-4, unsmoothed",
     "bag_f1": "Bag of tokens F1", "rare_token_accuracy": "Rare tokens read", "content_word_accuracy": "Content words read",
+    "label_accuracy": "Training labels read", "response_accuracy": "Tokens of the answer read",
     "pii_recall": "Personal data read", "pii_recall_fuzzy": "Personal data read, one character off",
     "canary_exposure": "Canary exposure, bits",
     "edit_distance": "Edit distance, tokens", "char_edit_distance": "Edit distance, characters", "perplexity": "Perplexity",

@@ -44,7 +44,8 @@ struct ScoreCommand: ParsableCommand {
     let metrics = MetricCatalog.all.filter { $0.descriptor.name != "bits_per_token" }
     let scoring = Scoring(secret.documents, priors: nil, metrics: metrics, tokenizer: tokenizer, seed: seed)
     let entry = Scoring.Scored(
-      attack: guessed.attack, isBaseline: false, channel: .inputHiddenStates, documents: try scoring.paired(guessed.reconstruction),
+      attack: guessed.attack, isBaseline: false, channel: .inputHiddenStates,
+      documents: try scoring.paired(guessed.reconstruction, messages: seen.messages),
       seconds: guessed.reconstruction.cost.seconds)
     let results = scoring.results([entry], cell: "view", settings: [:])
     if format == .json { return try Output.json(results) }
