@@ -1,6 +1,7 @@
 import Audit
 import AuditRunner
 import LeakageMetrics
+import PrivateText
 import Testing
 
 @Suite struct MessageScoringTests {
