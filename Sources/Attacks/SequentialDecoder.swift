@@ -208,7 +208,9 @@ struct SequentialDecoder {
       }
       chosen += options.sorted { $0.score > $1.score }.prefix(settings.beam)
     }
-    let posteriors = searches.map(posterior)
+    let posteriors = searches.map {
+      $0.posterior(width: Self.posteriorWidth, leastRest: Self.leastRest, isExhaustive: settings.candidates == .exhaustive)
+    }
     if likelihood.profiles && t > 0 { accepted += searches.map { $0.smallest / Float(observed.columns) } }
     var next = chosen.map { choice in
       var child = hypotheses[choice.parent]
@@ -234,18 +236,5 @@ struct SequentialDecoder {
       next[i].cache = caches[k]
       next[i].prior = priors[k]
     }
-  }
-
-  /// The posterior of one position given its hypothesis' prefix.
-  private func posterior(_ search: SequentialSearch) -> TokenPosterior {
-    let rest = settings.candidates == .exhaustive ? Self.leastRest : max(Self.leastRest, min(0.5, search.restMass))
-    let total = search.evaluated.reduce(0.0) { $0 + exp(Double(search.score($1) - search.best)) }
-    let listed = search.ranked.prefix(Self.posteriorWidth)
-    let share = listed.map { exp(Double($0.score - search.best)) / total }
-    let unlisted = max(0, 1 - share.reduce(0, +)) * (1 - rest) + rest
-    var result = TokenPosterior(width: Self.posteriorWidth)
-    result.append(
-      ids: listed.map(\.token), logProbabilities: share.map { Float(log(max(1e-300, $0 * (1 - rest)))) }, rest: Float(log(unlisted)))
-    return result
   }
 }

@@ -16,7 +16,7 @@ import Llama
 /// itself. Sources: vocabulary matching (VMA; SipIt, Nikolaou et al. 2025) for clean states; likelihood, prior and beam are ours.
 ///
 /// Under a secret basis it compares what the basis leaves: order statistics of permuted states, invariants of rotated ones until the rotation itself is
-/// known (`matchedInSecretRotation`).
+/// known (`matchedInSecretRotation`). Under a secret order of the rows it finds token and row together (`SecretOrderDecoder`).
 package struct SequentialMatching: Attack {
   /// In which order, and how many, candidates are evaluated.
   enum Candidates: String, CaseIterable {
@@ -36,7 +36,7 @@ package struct SequentialMatching: Attack {
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
     deviations:
-      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, invariants and Procrustes of rotated ones (the language model alone where these open no document), LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
+      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, rows in a secret order, invariants and Procrustes of rotated ones (the language model alone where these open no document), LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
     cost:
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k1, channels: [.inputHiddenStates],
@@ -89,6 +89,11 @@ package struct SequentialMatching: Attack {
     if observation.noise.law == .permuted {
       // A secret order leaves the order statistics: sorted coordinates are compared (Thomas et al. 2025 for permuted states).
       (likelihood.feature, observed) = (.sorted, StateFeature.sorted.applyInParts(observed, means.model.compute))
+    }
+    if observation.noise.order == .secret {
+      var (found, forwards) = try matchedInSecretOrder(view, observed, likelihood, stack, means, progress)
+      found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+      return found
     }
     if observation.noise.law == .rotated {
       var (found, forwards) = try matchedInSecretRotation(view, observed, likelihood, stack, means, progress)

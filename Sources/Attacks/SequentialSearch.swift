@@ -1,3 +1,4 @@
+import Audit
 import Foundation
 
 /// What one position of one hypothesis has come to: which candidates were tried and how they fit.
@@ -116,5 +117,21 @@ package struct SequentialSearch {
     let total = evaluated.reduce(0.0) { $0 + exp(Double(score($1) - best)) }
     let rest = missing * exp(Double(fits.1 - best))
     return rest / (rest + total)
+  }
+
+  /// The posterior of the position given the prefix of its hypothesis.
+  /// - Parameters:
+  ///   - leastRest: least mass left to tokens that are not listed: the prefix may be wrong.
+  ///   - isExhaustive: whether every token was evaluated.
+  func posterior(width: Int, leastRest: Double, isExhaustive: Bool) -> TokenPosterior {
+    let rest = isExhaustive ? leastRest : max(leastRest, min(0.5, restMass))
+    let total = evaluated.reduce(0.0) { $0 + exp(Double(score($1) - best)) }
+    let listed = ranked.prefix(width)
+    let share = listed.map { exp(Double($0.score - best)) / total }
+    let unlisted = max(0, 1 - share.reduce(0, +)) * (1 - rest) + rest
+    var result = TokenPosterior(width: width)
+    result.append(
+      ids: listed.map(\.token), logProbabilities: share.map { Float(log(max(1e-300, $0 * (1 - rest)))) }, rest: Float(log(unlisted)))
+    return result
   }
 }

@@ -34,9 +34,20 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var step: Double?
   /// Coordinates kept per token; only with `sparsified`.
   package var kept: Int?
+  /// Which row of a document is which of its tokens.
+  package enum RowOrder: String, Sendable, Codable, CaseIterable {
+    /// In another order for each document, drawn at random, that nobody but the client knows.
+    case secret
+  }
 
-  package init(defense: String, law: Law, sigma: Double?, clip: Double? = nil, step: Double? = nil, kept: Int? = nil) {
+  /// Nil where rows are in the order of the tokens.
+  package var order: RowOrder?
+
+  package init(
+    defense: String, law: Law, sigma: Double?, clip: Double? = nil, step: Double? = nil, kept: Int? = nil, order: RowOrder? = nil
+  ) {
     (self.defense, self.law, self.clip, self.step, self.kept) = (defense, law, clip, step, kept)
+    self.order = order
     self.sigma = law.drawsNoise ? sigma : sigma ?? 0
   }
 

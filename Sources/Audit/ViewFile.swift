@@ -109,6 +109,7 @@ package enum ViewFile {
     if let clip = noise.clip { try object.setAttribute("noise_clip", clip) }
     if let step = noise.step { try object.setAttribute("noise_step", step) }
     if let kept = noise.kept { try object.setAttribute("noise_kept", Int64(kept)) }
+    if let order = noise.order { try object.setAttribute("row_order", order.rawValue) }
   }
 
   private static func readIdentity(_ root: HDF5Group) throws -> ViewIdentity {
@@ -182,7 +183,13 @@ package enum ViewFile {
     if let kept, !(1...Int64(columns)).contains(kept) { throw object.invalid("noise_kept is \(kept) of \(columns)") }
     if law == .quantized && step == nil { throw object.invalid("noise_law is quantized, but noise_step is missing") }
     if law == .sparsified && kept == nil { throw object.invalid("noise_law is sparsified, but noise_kept is missing") }
+    var order: NoiseStatement.RowOrder?
+    if try object.hasAttribute("row_order") {
+      let name = try object.text("row_order")
+      order = NoiseStatement.RowOrder(rawValue: name)
+      if order == nil { throw object.invalid("row_order is \"\(name)\", expected secret, or no such attribute") }
+    }
     return NoiseStatement(
-      defense: try object.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init))
+      defense: try object.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init), order: order)
   }
 }

@@ -22,7 +22,9 @@ package enum BayesReference {
   package static func decisions(
     _ documents: [PrivateDocument], _ view: AdversaryView, count: Int, _ means: AttackerMeans, progress: (Double) throws -> Void
   ) rethrows -> [Position] {
-    guard let observation = view.observations[.inputHiddenStates], [.none, .gaussian].contains(observation.noise.law) else { return [] }
+    guard let observation = view.observations[.inputHiddenStates], [.none, .gaussian].contains(observation.noise.law),
+      observation.noise.order == nil
+    else { return [] }
     let model = means.model
     let stack = model.stack[0..<view.partition.input]
     let vocabulary = VocabularyDistances(means, inputBlocks: view.partition.input, clip: observation.noise.clip.map(Float.init))

@@ -11,6 +11,8 @@ package enum DefenseCatalog {
     Sparsification.self,
     ChannelPermutation.self,
     StateRotation.self,
+    SequencePermutation.self,
+    FactorizedPermutation.self,
   ]
 
   package static var names: [String] { all.map { $0.description.name } }

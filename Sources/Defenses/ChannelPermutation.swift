@@ -14,10 +14,8 @@ package struct ChannelPermutation: Defense {
   package init(_ plan: DefensePlan) throws {}
 
   package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
-    var generator = CounterRandom(seed: seed, stream: "defense/permutation").generator()
-    let order = Array(0..<statistics.channels).shuffled(using: &generator)
-    return PreparedDefense(
-      protector: PermutedBasis(order: order),
+    PreparedDefense(
+      protector: PermutedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/permutation")),
       statement: NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0),
       units: [
         SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret order"), SettingKey.sigma: .number(0),
@@ -27,10 +25,13 @@ package struct ChannelPermutation: Defense {
 }
 
 /// Column c of a folded state is column `order[c]` of the plain one.
-package struct PermutedBasis: SecretBasis {
-  let order: [Int]
+package struct PermutedBasis: ChannelBasis {
+  private let order: [Int]
 
-  package func protect(_ states: Matrix, sequences: [UInt64], positions: [Int]) -> Matrix { folded(states) }
+  init(channels: Int, _ random: CounterRandom) {
+    var generator = random.generator()
+    order = Array(0..<channels).shuffled(using: &generator)
+  }
 
   package func folded(_ states: Matrix) -> Matrix {
     var out = states

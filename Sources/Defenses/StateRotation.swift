@@ -30,7 +30,7 @@ package struct StateRotation: Defense {
 }
 
 /// y = h Q and back, products in f32.
-package struct RotatedBasis: SecretBasis {
+package struct RotatedBasis: ChannelBasis {
   private let channels: Int
   /// Q [C, C] and its transpose.
   private let matrix: [Float]
@@ -44,7 +44,6 @@ package struct RotatedBasis: SecretBasis {
     transpose = (0..<n * n).map { Float(q[$0 % n * n + $0 / n]) }
   }
 
-  package func protect(_ states: Matrix, sequences: [UInt64], positions: [Int]) -> Matrix { folded(states) }
   package func folded(_ states: Matrix) -> Matrix { compute.linear(states, transpose, outputs: channels) }
   package func unfolded(_ states: Matrix) -> Matrix { compute.linear(states, matrix, outputs: channels) }
 }

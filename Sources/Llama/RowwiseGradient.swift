@@ -32,6 +32,14 @@ package struct RowwiseGradient: Sendable {
     return dx
   }
 
+  /// Gradients of row `row`'s query in the first block, before its rotation, [M, H·D], given M gradients of its output [M, C], through nothing but
+  /// this row. The stack must not be empty.
+  package func queryTransposed(_ dy: Matrix, row: Int) -> Matrix {
+    var dx = dy
+    for i in stack.blocks.indices.reversed().dropLast() { dx = back(i, dx, row: row, inherits: false).dx }
+    return back(0, dx, row: row, inherits: false).query
+  }
+
   /// Gradient at the input of row `row` [1, C] that the committed rows cause.
   package func inherited(row: Int) -> Matrix {
     var dx = Matrix(rows: 1, columns: output.columns)
@@ -52,8 +60,10 @@ package struct RowwiseGradient: Sendable {
     return dx
   }
 
-  /// One block at one row: the gradient of its input, and that of its attention's output.
-  private func back(_ i: Int, _ dy: Matrix, row: Int, inherits: Bool) -> (dx: Matrix, dAttended: Matrix, attention: RowAttention) {
+  /// One block at one row: the gradients of its input, of its query before the rotation, and of its attention's output.
+  private func back(_ i: Int, _ dy: Matrix, row: Int, inherits: Bool) -> (
+    dx: Matrix, query: Matrix, dAttended: Matrix, attention: RowAttention
+  ) {
     let (block, compute, kept, m) = (stack.blocks[i], stack.compute, tape.activations[i], dy.rows)
     precondition(dy.columns == output.columns && row >= 0 && row < output.rows, "gradients [\(m), \(dy.columns)] for row \(row)")
     let dHidden = block[.down].applyTransposed(dy, compute)
@@ -76,7 +86,7 @@ package struct RowwiseGradient: Sendable {
     var dx = dMiddle
     compute.rmsNormBackward(
       tape.inputs[i].repeated(row: row, m), weight: block.attentionNorm, epsilon: block.epsilon, dy: dNormed, into: &dx)
-    return (dx, dAttended, attention)
+    return (dx, dq, dAttended, attention)
   }
 }
 

@@ -13,6 +13,9 @@ package struct SmashedData: Sendable, Equatable {
   package init(sequences: [UInt64], lengths: [Int], states: Matrix) {
     (self.sequences, self.lengths, self.states) = (sequences, lengths, states)
   }
+
+  /// The sequence of each row.
+  var rowSequences: [UInt64] { zip(sequences, lengths).flatMap { [UInt64](repeating: $0, count: $1) } }
 }
 
 /// The only way from client to server. Implementations: in process, and whatever a network offers.

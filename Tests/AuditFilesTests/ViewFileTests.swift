@@ -78,6 +78,14 @@ import Testing
     }
   }
 
+  @Test func `a secret order of the rows is told`() throws {
+    var view = Samples.view
+    view.observations[.inputHiddenStates]?.noise.order = .secret
+    view.inputNoise.order = .secret
+    try ViewFile.write(view, to: scratch.file("v.h5"))
+    #expect(try ViewFile.read(scratch.file("v.h5")) == view)
+  }
+
   /// What is wrong with the file, and a word that the message must hold.
   @Test(arguments: [
     ("truth.h5", "fedsea-truth"), ("guesses.h5", "fedsea-guesses"), ("hostile-huge.h5", "more rows than"),
@@ -91,7 +99,7 @@ import Testing
 
   /// One thing of a valid file is changed; each must be refused by name.
   enum Flaw: CaseIterable {
-    case encoding, version, partition, offsets, firstOffset, noOffsets, lengths, rows, nan, sigma, dimensions, integers, vector, law
+    case encoding, version, partition, offsets, firstOffset, noOffsets, lengths, rows, nan, sigma, dimensions, integers, vector, law, order
   }
 
   @Test(arguments: Flaw.allCases) func `a flawed view is refused`(flaw: Flaw) throws {
@@ -128,6 +136,7 @@ import Testing
     for key in ["unit", "defense"] { try dataset.setAttribute(key, "x") }
     try dataset.setAttribute("noise_law", flaw == .law ? "rotated twice" : "gaussian")
     try dataset.setAttribute("noise_sigma", flaw == .sigma ? -1.0 : 0.5)
+    if flaw == .order { try dataset.setAttribute("row_order", "rising") }
     try file.close()
     #expect(fault { try ViewFile.read(path) }?.code == .invalidData)
   }

@@ -149,6 +149,24 @@ import Testing
     #expect(throws: Fault.self) { try scene.view(setting) }
   }
 
+  /// The same where each document's rows come in a secret order, alone and with a secret order of the channels.
+  @Test(arguments: models, ["sequence-permutation", "factorized-permutation"]) func shuffledRowsAreMatchedOneByOne(
+    name: String, defense: String
+  ) throws {
+    let scene = try Scene(name)
+    var setting = try scene.setting(1, [.inputHiddenStates, .outputHiddenStates])
+    let (plain, open) = try scene.view(setting)
+    let statistics = try StateStatistics(
+      rows: open.observations[.inputHiddenStates]!.values.values, channels: scene.model.configuration.hiddenSize)
+    setting.defense = try DefenseCatalog.make(DefensePlan(name: defense)).prepared(for: statistics, seed: 4)
+    let (exchange, view) = try scene.view(setting)
+    #expect(view.observations[.inputHiddenStates]!.values != open.observations[.inputHiddenStates]!.values)
+    #expect(view.observations[.outputHiddenStates]!.values != open.observations[.outputHiddenStates]!.values)
+    #expect(exchange.lossPerDocument == plain.lossPerDocument)
+    #expect(try scene.attack("sequential-matching", on: view) == scene.documents.map(\.tokens))
+    #expect(try scene.attack("nearest-embedding", on: view) != scene.documents.map(\.tokens))
+  }
+
   /// The same for a secret rotation: the client's answers differ by rounding, and the Gram matrix gives every token away.
   @Test(arguments: models) func rotatedStatesAreMatchedByTheirInvariants(name: String) throws {
     let scene = try Scene(name)

@@ -1,6 +1,7 @@
 import Attacks
 import Audit
 import AuditRunner
+import Checkpoints
 import Diagnostics
 import Foundation
 import Kernels
@@ -49,6 +50,8 @@ import Testing
     }
     let known = zip(scene.documents, found.tokens).map { (Array($0.dropLast()), Array($1.dropLast())) }
     #expect(known.allSatisfy { rouge($0.0, $0.1) >= 0.99 })
+    // Without noise the last tokens too: they are labels.
+    if sigma == 0 { #expect(zip(scene.documents, found.tokens).allSatisfy { $0.last == $1.last }) }
     #expect(try #require(found.posterior).positions == view.tokens)
   }
 
@@ -74,6 +77,32 @@ import Testing
     let listed = posterior.ids[posterior.width..<posterior.width + 2]
     #expect(Set(listed) == Set(scene.documents.map { $0[1] }))
     #expect(abs(posterior.logProbabilities[posterior.width] - Float(log(0.4995))) < 1e-3)
+  }
+
+  /// Last tokens are labels, whatever the loss was divided by; weights behind the span other than the victim's explain none, and leave the language model's
+  /// guess, which is the answer of `guess` as well.
+  @Test(arguments: ["tiny-gqa", "tiny-untied", "tiny-qwen2", "tiny-mistral"]) func lastTokensMustExplainTheGradient(name: String) throws {
+    let scene = try GradientScene(name, lengths: [9, 6])
+    let view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 2)
+    #expect(try scene.attack("gradient-span", on: view).tokens == scene.documents)
+    var scaled = view
+    let values = view.observations[.queryWeightGradients]!.values.values
+    scaled.observations[.queryWeightGradients]!.values.values = values.map { $0 * 0.25 }
+    #expect(try scene.attack("gradient-span", on: scaled).tokens == scene.documents)
+    let guessed = try scene.attack("gradient-span", ["last_tokens": .string("guess")], on: view)
+    #expect(guessed.tokens.map { $0.dropLast() } == scene.documents.map { $0.dropLast() })
+    var other = scene
+    let last = scene.model.configuration.blocks - 1
+    let victim = TrainableStack(
+      scene.model.stack, AdapterSettings(targets: AdapterTarget.allCases, rank: 2, alpha: 2), seed: 7)
+    var foreign = victim
+    for name in foreign.adapters[last].names where name.text.hasSuffix("lora_B") {
+      for k in foreign.adapters[last][name].indices { foreign.adapters[last][name][k] = k.isMultiple(of: 2) ? 3 : -3 }
+    }
+    other.means.model = scene.model.replacing(foreign.adapted)
+    let found = try other.attack("gradient-span", on: view)
+    #expect(found.tokens.map { $0.dropLast() } == scene.documents.map { $0.dropLast() })
+    #expect(zip(found.tokens, scene.documents).allSatisfy { $0.last != $1.last })
   }
 
   /// One block of gradients: the bag is known, its order is the language model's guess.

@@ -77,7 +77,7 @@ struct FirstPositions {
   }
 
   /// δ of every token [bag, H·D]: least squares of ∂L/∂W_Q = Σ δ_v n_vᵀ; nil where inputs depend on each other.
-  private static func solved(_ normed: Matrix, _ gradient: Matrix, _ compute: Compute) -> Matrix? {
+  static func solved(_ normed: Matrix, _ gradient: Matrix, _ compute: Compute) -> Matrix? {
     let gram = compute.product(normed, normed, transposeB: true)
     guard let factor = Cholesky(gram.values.map(Double.init), order: normed.rows) else { return nil }
     let right = compute.product(normed, gradient, transposeB: true)

@@ -13,8 +13,8 @@ import SplitLearning
 /// texts grow token by token as long as their state stays in the span (`SpanSearch`). Noise on what the client sends to the server does not help
 /// it here: its own weight gradients are of its own clean states, and noise on ∂L/∂h_B changes the δ_t, not the n_t.
 ///
-/// No trace: a text's first token, whose attention is constant (`FirstPositions`), and its last, which predicts nothing (guessed by the language
-/// model). Needs fewer positions than channels.
+/// No trace in the span: a text's first token, whose attention is constant (`FirstPositions`), and its last, which predicts nothing; that one is a label
+/// (`LastLabels`), and where none fits guessed by the language model. Needs fewer positions than channels.
 ///
 /// APRIL's closed form (Lu et al. 2022) reads z out of ∂L/∂z = Σ Wᵀ ∂L/∂(W z) for the input z of attention without residual or norm before it, with
 /// a learned position embedding whose gradient is ∂L/∂z. A pre-norm block has ∂L/∂n only inside the client (what leaves is ∂L/∂x of a residual
@@ -24,20 +24,27 @@ package struct GradientSpan: Attack {
     name: "gradient-span", summary: "tokens and texts whose states span the gradients of the client's query weights",
     paper: "DAGER (Petrov et al. 2024), the decoder's search",
     deviations:
-      "no begin token: first tokens are told from the gradient of the second query, or tried, likely ones first; last tokens are guessed by the language model; the rank is that of the widest gap; thresholds allow for f32; texts of one message that are equally long come in any order",
-    cost: "one SVD [H·D, C] a block and message, tokens of the bag through one block a position, and first_tokens times the bag",
+      "no begin token: first tokens are told from the gradient of the second query, or tried, likely ones first; last tokens are read as labels; the rank is that of the widest gap; thresholds allow for f32; texts of one message that are equally long come in any order",
+    cost:
+      "one SVD [H·D, C] a block and message, tokens of the bag through one block a position, first_tokens times the bag, and for last tokens C rows back through the whole model a document",
     knowledge: .k1, channels: [.queryWeightGradients],
     settings: [
       "threshold": "relative residual below which a token is in the span, default 0.01",
       "threshold_states": "the same for states after the first block, default 0.01",
+      "last_tokens":
+        "labels (default) reads them off the gradient that they cause, with the weights of the whole model; guess takes the language model's word",
       "first_tokens":
         "first tokens tried where the gradient does not tell: beginnings of public passages, then the bag, then the most frequent ones, default 2048",
     ])
 
   package static let rules: [String: SettingRule] = [
     "threshold": .number(1e-7...0.9), "threshold_states": .number(1e-7...0.9), "first_tokens": .integer(1...(1 << 30)),
+    "last_tokens": .choice(LastTokens.allCases.map(\.rawValue)),
   ]
 
+  enum LastTokens: String, CaseIterable { case labels, guess }
+
+  private let lastTokens: LastTokens
   private let threshold: Float
   private let stateThreshold: Float
   private let firstTokens: Int
@@ -46,6 +53,7 @@ package struct GradientSpan: Attack {
 
   package init(_ settings: [String: SettingValue]) throws {
     let reader = SettingReader(settings, of: Self.description.name)
+    lastTokens = try reader.choice("last_tokens", default: .labels)
     threshold = Float(try reader.real("threshold", default: 0.01, in: 1e-7...0.9))
     stateThreshold = Float(try reader.real("threshold_states", default: 0.01, in: 1e-7...0.9))
     firstTokens = try reader.integer("first_tokens", default: 2048, in: 1...(1 << 30))
@@ -59,6 +67,8 @@ package struct GradientSpan: Attack {
     let table = means.memory.table("inputs of the first block") { Self.inputs(means) }
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: Self.posteriorWidth))
     let ending = SpanEnding(means)
+    // Noise on what the server computes with is noise on the labels' gradient.
+    let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means.model) : nil
     for message in 0..<messages {
       let documents = view.messages[message]..<view.messages[message + 1]
       let lengths = documents.map { view.range(of: $0).count }
@@ -81,7 +91,10 @@ package struct GradientSpan: Attack {
           }
         }
       }
-      let assigned = Self.assigned(texts, lengths)
+      var assigned = Self.assigned(texts, lengths)
+      if let lastLabels, let second = gradients[1], zip(assigned, lengths).allSatisfy({ $0.count == $1 - 1 && $1 > 2 }) {
+        assigned = zip(assigned, lastLabels.labels(second, assigned)).map { text, last in text + (last.map { [$0] } ?? []) }
+      }
       for (length, text) in zip(lengths, assigned) {
         // Texts that are equally long may as well be each other's.
         let rivals = text.isEmpty ? [] : assigned.filter { $0.count == text.count && $0 != text }

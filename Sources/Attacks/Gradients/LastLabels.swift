@@ -1,0 +1,86 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Llama
+
+/// The last token of each text of a message, from ∂L/∂W_Q of the client's second block, once all others are known.
+///
+/// A last token predicts nothing, so its state leaves no trace in the span; but it is the label of the position before it. The normalised inputs n_t of the
+/// block are known and independent, so ∂L/∂W_Q = Σ_t δ_t n_tᵀ is solved for δ_t, the gradient of every position's query. That of the last position with
+/// a label depends on this label alone, since nothing after it has a loss:
+///
+///     δ ∝ (Σ_v p_v w_v − w_y) K,   K [C, H·D] from the normed last state back to the query of that one row (`RowwiseGradient`)
+///
+/// with p the model's prediction and w the head's rows. K takes C rows back through the model, and then every token of the vocabulary is compared by
+/// the angle between δ and what it would cause: a clip or another divisor of the loss changes nothing. This is `label-matching` at one row, from
+/// weights instead of states.
+///
+/// Deterministic. Needs the weights of all blocks behind, and a server that computed with the client's plain states.
+struct LastLabels {
+  /// A label is taken when it leaves less than this share of δ unexplained, in the norm, and the next best this many times as much.
+  private static let misfit = 0.1
+  private static let distinct = 2.0
+
+  private let model: LlamaModel
+
+  init(_ model: LlamaModel) { self.model = model }
+
+  /// - Parameters:
+  ///   - gradient: ∂L/∂W_Q of the second block, summed over the message, [H·D, C].
+  ///   - texts: of the message without their last tokens.
+  /// - Returns: a last token for each; nil where none explains the gradient.
+  func labels(_ gradient: Matrix, _ texts: [[Int32]]) -> [Int32?] {
+    let compute = model.compute
+    let (block, first) = (model.stack.blocks[1], model.stack[0..<1])
+    let states = texts.map { text -> Matrix in
+      var caches = [first.emptyCache()]
+      return first.forward(model.embedding.gather(text), PackedBatch(lengths: [text.count]), caches: &caches)
+    }
+    // First positions attend to themselves alone, whatever their query.
+    let inputs = states.map {
+      compute.rmsNorm($0.slice(min(1, $0.rows)..<$0.rows), weight: block.attentionNorm, epsilon: block.epsilon)
+    }
+    guard let deltas = FirstPositions.solved(Matrix(stacking: inputs), gradient, compute) else { return texts.map { _ in nil } }
+    var end = 0
+    return zip(states, inputs).map { states, own in
+      end += own.rows
+      if own.rows == 0 { return nil }
+      return label(RowwiseGradient(model.stack[1..<model.configuration.blocks], states), Array(deltas[row: end - 1]))
+    }
+  }
+
+  /// The token whose gradient has the direction of `delta` [H·D].
+  private func label(_ pass: RowwiseGradient, _ delta: [Float]) -> Int32? {
+    let (compute, head) = (model.compute, model.head)
+    let (row, width) = (pass.output.rows - 1, pass.output.columns)
+    var unit = Matrix(rows: width + 1, columns: width)
+    for c in 0..<width { unit[c, c] = 1 }
+    var prediction = head.logits(pass.output.slice(row..<row + 1))
+    let normaliser = compute.logSumExp(prediction)[0]
+    prediction.values = prediction.values.map { expf($0 - normaliser) }
+    unit[row: width] = head.weight.applyTransposed(prediction, compute)[row: 0]
+    let back = pass.queryTransposed(pass.normTransposed(unit, row: row, head), row: row)
+    let table = Matrix(rows: head.weight.rows, columns: width, values: head.weight.values(compute))
+    let moved = compute.product(table, back.slice(0..<width))
+    let mean = Array(back[row: width])
+    let size = delta.reduce(0.0) { $0 + Double($1) * Double($1) }
+    guard size > 0, size.isFinite else { return nil }
+    // sin² of the angle.
+    let misfits = moved.values.withUnsafeBufferPointer { values in
+      (0..<moved.rows).map { v -> Double in
+        var (dot, square) = (0.0, 0.0)
+        for c in mean.indices {
+          let x = Double(mean[c] - values[v * mean.count + c])
+          dot += Double(delta[c]) * x
+          square += x * x
+        }
+        guard dot > 0, square.isFinite else { return 1 }
+        return 1 - dot * dot / (size * square)
+      }
+    }
+    let best = misfits.indices.min { misfits[$0] < misfits[$1] }!
+    let second = misfits.indices.lazy.filter { $0 != best }.map { misfits[$0] }.min() ?? 1
+    let least = max(0, misfits[best]).squareRoot()
+    return least < Self.misfit && second.squareRoot() > Self.distinct * least ? Int32(best) : nil
+  }
+}
