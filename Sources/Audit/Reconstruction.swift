@@ -6,6 +6,8 @@ package struct Reconstruction: Sendable, Equatable {
   package var posterior: TokenPosterior?
   /// What it cost.
   package var cost: AttackCost
+  /// What a reader of the record must be told of this answer: a part that the attack could not read, a choice that it made.
+  package var notes: [String] = []
 
   package init(tokens: [[Int32]], posterior: TokenPosterior? = nil, cost: AttackCost = AttackCost()) {
     (self.tokens, self.posterior, self.cost) = (tokens, posterior, cost)

@@ -54,7 +54,9 @@ package enum PlannedAttack: Sendable {
     _ view: AdversaryView, with means: AttackerMeans, _ material: PublicMaterial, progress: (Double) throws -> Void
   ) throws -> Outcome {
     switch self {
-    case .own(let attack): return Outcome(reconstruction: try attack.reconstruct(view, with: means, progress: progress), warnings: [])
+    case .own(let attack):
+      let found = try attack.reconstruct(view, with: means, progress: progress)
+      return Outcome(reconstruction: found, warnings: found.notes.map { "\(description.name): \($0)" })
     case .external(let attack):
       let answer = try attack.reconstruct(view, with: means, material) { try progress(0) }
       let warning =

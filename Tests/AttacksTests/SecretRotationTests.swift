@@ -87,6 +87,7 @@ import Testing
     let found = try scene.attack("sequential-matching", on: view)
     #expect(found.tokens.map(\.count) == scene.documents.map(\.count))
     #expect(scene.accuracy(found) < 0.06)
+    #expect(found.notes.count == 1)
   }
 
   /// Another law than the victim's: rotated states that are said to be plain are not read.

@@ -89,6 +89,9 @@ import Testing
     let values = view.observations[.queryWeightGradients]!.values.values
     scaled.observations[.queryWeightGradients]!.values.values = values.map { $0 * 0.25 }
     #expect(try scene.attack("gradient-span", on: scaled).tokens == scene.documents)
+    // A span that takes states for its own that are not leads beyond a text's end; lengths and the whole gradient say where that is.
+    let wide = try scene.attack("gradient-span", ["threshold_states": .number(0.3)], on: view)
+    #expect(wide.tokens == scene.documents)
     let guessed = try scene.attack("gradient-span", ["last_tokens": .string("guess")], on: view)
     #expect(guessed.tokens.map { $0.dropLast() } == scene.documents.map { $0.dropLast() })
     var other = scene
@@ -128,6 +131,18 @@ import Testing
     }
     let other = #expect(throws: Fault.self) { try scene.attack("gradient-span", on: noisy) }
     #expect(other?.description.contains("no gap") == true)
+    // One message that cannot be read does not hide the others, and is told.
+    let two = try GradientScene(lengths: [9, 8])
+    var half = try two.view(PartitionPoints(input: 2, output: 1), Self.channels)
+    let rows = half.observations[.queryWeightGradients]!.values.rows
+    for r in 0..<rows / 2 {
+      for c in 0..<half.observations[.queryWeightGradients]!.values.columns {
+        half.observations[.queryWeightGradients]!.values[r, c] += 10 * Float(random.gaussian())
+      }
+    }
+    let found = try two.attack("gradient-span", on: half)
+    #expect(found.tokens[1] == two.documents[1] && found.tokens[0] != two.documents[0] && found.tokens[0].count == 9)
+    #expect(found.notes.count == 1 && found.notes[0].contains("1 of 2 messages"))
   }
 
   @Test func badViewsAreFaults() throws {

@@ -47,7 +47,8 @@ package struct CacheInjection: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()
     let captured = try CapturedCache(view, means.model, attack: Self.description.name)
-    let instruction = try InjectedInstruction(instruction, view, means, attack: Self.description.name).tokens
+    let wording = try InjectedInstruction(instruction, view, means, attack: Self.description.name)
+    let instruction = wording.tokens
     let filler = Unigram.of(means).ranked[0]
     let lengths = (0..<view.documents).map { view.range(of: $0).count }
     let counts = lengths.map { most > 0 ? min(most, $0) : $0 }
@@ -66,6 +67,7 @@ package struct CacheInjection: Attack {
       for (document, text) in zip(group, written) { found.tokens[document].replaceSubrange(0..<text.count, with: text) }
       found.cost.candidateForwards += group.count * (instruction.count + steps - 1)
     }
+    if self.instruction == nil { found.notes.append("asked with \(wording.text.debugDescription), chosen on public passages") }
     found.cost.seconds = Date().timeIntervalSince(started)
     return found
   }

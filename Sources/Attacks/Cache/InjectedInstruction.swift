@@ -19,30 +19,32 @@ package struct InjectedInstruction {
   private static let passages = 8
   private static let length = 48
 
+  let text: String
   let tokens: [Int32]
 
   /// - Parameter text: the instruction; nil chooses one.
   /// Throws `Fault` 65 where there is no tokenizer, or the text has no token of this model.
   init(_ text: String?, _ view: AdversaryView, _ means: AttackerMeans, attack: String) throws {
     guard let encode = means.encode else { throw Fault(.invalidData, "\(attack) writes an instruction, and there is no tokenizer") }
-    let texts = try (text.map { [$0] } ?? Self.wordings).map { text in
+    let choices = text.map { [$0] } ?? Self.wordings
+    let texts = try choices.map { text in
       let ids = try means.model.checked(encode(text))
       guard !ids.isEmpty else { throw Fault(.invalidData, "\(attack): the instruction has no token") }
       return ids
     }
-    guard texts.count > 1 else {
-      tokens = texts[0]
-      return
+    var chosen = 0
+    if texts.count > 1 {
+      chosen = means.memory.table("instruction/\(view.partition.input)/\(view.partition.output)/\(view.inputNoise)") {
+        Self.best(texts, view, means)
+      }
     }
-    tokens = means.memory.table("instruction/\(view.partition.input)/\(view.partition.output)/\(view.inputNoise)") {
-      Self.best(texts, view, means)
-    }
+    (self.text, tokens) = (choices[chosen], texts[chosen])
   }
 
   /// The one whose continuations share most tokens with the passages; the first of equals, and without public text.
-  private static func best(_ texts: [[Int32]], _ view: AdversaryView, _ means: AttackerMeans) -> [Int32] {
+  private static func best(_ texts: [[Int32]], _ view: AdversaryView, _ means: AttackerMeans) -> Int {
     let passages = means.auxiliary.filter { !$0.isEmpty }.prefix(passages).map { Array($0.prefix(length)) }
-    guard !passages.isEmpty else { return texts[0] }
+    guard !passages.isEmpty else { return 0 }
     let (model, points) = (means.model, view.partition)
     let server = model.stack[points.input..<model.configuration.blocks - points.output]
     // A withheld deviation counts as none: it would move all wordings alike.
@@ -58,7 +60,7 @@ package struct InjectedInstruction {
       let written = decoding.write(after: text, counts: passages.map(\.count)) {}
       return zip(written, passages).reduce(0.0) { $0 + overlap($1.0, $1.1) }
     }
-    return texts[scores.indices.max { scores[$0] < scores[$1] || (scores[$0] == scores[$1] && $0 > $1) } ?? 0]
+    return scores.indices.max { scores[$0] < scores[$1] || (scores[$0] == scores[$1] && $0 > $1) } ?? 0
   }
 
   /// ROUGE-1's F, over tokens in place of words.

@@ -76,12 +76,22 @@ struct FirstPositions {
     return Array(best.sorted { $0.1 < $1.1 }.prefix(most))
   }
 
-  /// δ of every token [bag, H·D]: least squares of ∂L/∂W_Q = Σ δ_v n_vᵀ; nil where inputs depend on each other.
+  /// δ of every input [n, H·D]: least squares of ∂L/∂W_Q = Σ δ n_tᵀ; nil where inputs depend on each other. Sums are in double precision: states of one
+  /// text have most of their length in common, which squares of f32 would drown the rest in.
   static func solved(_ normed: Matrix, _ gradient: Matrix, _ compute: Compute) -> Matrix? {
-    let gram = compute.product(normed, normed, transposeB: true)
-    guard let factor = Cholesky(gram.values.map(Double.init), order: normed.rows) else { return nil }
-    let right = compute.product(normed, gradient, transposeB: true)
-    let values = factor.solve(right.values.map(Double.init), columns: gradient.rows)
+    let wide = (0..<normed.rows).map { normed[row: $0].map(Double.init) }
+    func products(with rows: [[Double]]) -> [Double] {
+      wide.flatMap { x in
+        rows.map { y in
+          var sum = 0.0
+          for c in y.indices { sum += x[c] * y[c] }
+          return sum
+        }
+      }
+    }
+    guard let factor = Cholesky(products(with: wide), order: normed.rows) else { return nil }
+    let values = factor.solve(
+      products(with: (0..<gradient.rows).map { gradient[row: $0].map(Double.init) }), columns: gradient.rows)
     return Matrix(rows: normed.rows, columns: gradient.rows, values: values.map(Float.init))
   }
 

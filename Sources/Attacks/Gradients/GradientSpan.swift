@@ -69,6 +69,7 @@ package struct GradientSpan: Attack {
     let ending = SpanEnding(means)
     // Noise on what the server computes with is noise on the labels' gradient.
     let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means.model) : nil
+    var (asked, unread): (Int, [NoSpan]) = (0, [])
     for message in 0..<messages {
       let documents = view.messages[message]..<view.messages[message + 1]
       let lengths = documents.map { view.range(of: $0).count }
@@ -80,19 +81,22 @@ package struct GradientSpan: Attack {
       var texts: [[Int32]] = []
       var bag: [Int32] = []
       if most > 0, let first = gradients[0] {
-        let span = try space(first, most, message, means.model.compute)
-        let fits = span.residuals(table, means.model.compute)
-        bag = fits.indices.filter { fits[$0] < threshold }.map(Int32.init)
-        if let second = gradients[1], !bag.isEmpty {
-          texts = try self.texts(
-            first, table, bag, try space(second, most, message, means.model.compute), lengths, means
-          ) { done in
-            try progress((Double(message) + done) / Double(messages))
+        asked += 1
+        do {
+          let span = try space(first, most, message, means.model.compute)
+          let fits = span.residuals(table, means.model.compute)
+          bag = fits.indices.filter { fits[$0] < threshold }.map(Int32.init)
+          if let second = gradients[1], !bag.isEmpty {
+            let deeper = try space(second, most, message, means.model.compute)
+            texts = try self.texts(first, table, bag, deeper, lengths, means) { done in
+              try progress((Double(message) + done) / Double(messages))
+            }
           }
-        }
+        } catch let fault as NoSpan { unread.append(fault) }
       }
       var assigned = Self.assigned(texts, lengths)
-      if let lastLabels, let second = gradients[1], zip(assigned, lengths).allSatisfy({ $0.count == $1 - 1 && $1 > 2 }) {
+      if let lastLabels, let second = gradients[1], let cut = Self.cut(texts, lengths, explaining: second, lastLabels) {
+        assigned = cut
         assigned = zip(assigned, lastLabels.labels(second, assigned)).map { text, last in text + (last.map { [$0] } ?? []) }
       }
       for (length, text) in zip(lengths, assigned) {
@@ -104,8 +108,25 @@ package struct GradientSpan: Attack {
       }
       try progress(Double(message + 1) / Double(messages))
     }
+    if let first = unread.first {
+      let reason = "message \(first.message) has \(first.reason)"
+      guard unread.count < asked else {
+        throw Fault(
+          .invalidData, "\(Self.description.name) is not applicable: \(reason)",
+          hint: "a message must have fewer tokens than the model has channels, and gradients must be sent without noise")
+      }
+      found.notes.append(
+        "\(unread.count) of \(asked) messages could not be read; what of their texts no span told is the language model's guess (\(reason))"
+      )
+    }
     found.cost.seconds = Date().timeIntervalSince(started)
     return found
+  }
+
+  /// Why a message cannot be read.
+  private struct NoSpan: Error {
+    var message: Int
+    var reason: String
   }
 
   /// Rows of one message. Throws `Fault` 65 unless the gradients are of this model and of the view's messages.
@@ -132,14 +153,11 @@ package struct GradientSpan: Attack {
     return gradient
   }
 
-  private func space(_ gradient: Matrix, _ most: Int, _ message: Int, _ compute: Compute) throws -> RowSpace {
+  private func space(_ gradient: Matrix, _ most: Int, _ message: Int, _ compute: Compute) throws(NoSpan) -> RowSpace {
     let bound = min(gradient.rows, gradient.columns)
-    guard most < bound, let space = RowSpace(gradient, most: most, compute) else {
-      throw Fault(
-        .invalidData,
-        "\(Self.description.name) is not applicable: message \(message) has \(most) positions, "
-          + (most < bound ? "and the spectrum of its gradient shows no gap" : "and its gradient has a rank of at most \(bound)"),
-        hint: "a message must have fewer tokens than the model has channels, and gradients must be sent without noise")
+    if most >= bound { throw NoSpan(message: message, reason: "\(most) positions, and its gradient has a rank of at most \(bound)") }
+    guard let space = RowSpace(gradient, most: most, compute) else {
+      throw NoSpan(message: message, reason: "\(most) positions, and the spectrum of its gradient shows no gap")
     }
     return space
   }
@@ -165,6 +183,37 @@ package struct GradientSpan: Attack {
     let beginnings = counts.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }.map(\.key)
     var seen: Set<Int32> = []
     return (beginnings + bag + Unigram.of(means).ranked).filter { seen.insert($0).inserted }
+  }
+
+  /// A gradient that these explain but for this share of its norm is theirs alone.
+  private static let rounding = 1e-3
+  /// Documents of a message whose texts are tried in every order.
+  private static let mostReordered = 4
+
+  /// The texts without their last tokens, one a document, where they explain the gradient: states much like earlier ones fit the span beyond a text's end,
+  /// and lengths say where that is. Nil where no order of the texts does, as with noise on ∂L/∂h_B, which gives last tokens a trace.
+  private static func cut(_ texts: [[Int32]], _ lengths: [Int], explaining gradient: Matrix, _ labels: LastLabels) -> [[Int32]]? {
+    guard texts.count >= lengths.count, lengths.allSatisfy({ $0 > 2 }) else { return nil }
+    let longest = lengths.indices.sorted { (lengths[$0], $1) > (lengths[$1], $0) }
+    let ranked = texts.prefix(lengths.count).sorted { $0.count > $1.count }
+    func fitting(_ chosen: [[Int32]]) -> [[Int32]]? {
+      let whole = zip(longest, chosen).allSatisfy { $1.count >= lengths[$0] - 1 }
+      let cut = zip(longest, chosen).map { Array($1.prefix(lengths[$0] - 1)) }
+      guard whole, labels.misfit(gradient, cut) < rounding else { return nil }
+      var out = [[Int32]](repeating: [], count: lengths.count)
+      for (document, text) in zip(longest, cut) { out[document] = text }
+      return out
+    }
+    func orders(_ left: [[Int32]], after chosen: [[Int32]]) -> [[Int32]]? {
+      if left.isEmpty { return fitting(chosen) }
+      for i in left.indices {
+        var rest = left
+        let next = rest.remove(at: i)
+        if let found = orders(rest, after: chosen + [next]) { return found }
+      }
+      return nil
+    }
+    return lengths.count <= mostReordered ? orders(ranked, after: []) : fitting(ranked)
   }
 
   /// Which text is which document's: pairs whose lengths fit best first; documents that are left get an empty one. Without noise a text ends one

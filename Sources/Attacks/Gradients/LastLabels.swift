@@ -30,23 +30,39 @@ struct LastLabels {
   ///   - texts: of the message without their last tokens.
   /// - Returns: a last token for each; nil where none explains the gradient.
   func labels(_ gradient: Matrix, _ texts: [[Int32]]) -> [Int32?] {
-    let compute = model.compute
-    let (block, first) = (model.stack.blocks[1], model.stack[0..<1])
-    let states = texts.map { text -> Matrix in
-      var caches = [first.emptyCache()]
-      return first.forward(model.embedding.gather(text), PackedBatch(lengths: [text.count]), caches: &caches)
-    }
-    // First positions attend to themselves alone, whatever their query.
-    let inputs = states.map {
-      compute.rmsNorm($0.slice(min(1, $0.rows)..<$0.rows), weight: block.attentionNorm, epsilon: block.epsilon)
-    }
-    guard let deltas = FirstPositions.solved(Matrix(stacking: inputs), gradient, compute) else { return texts.map { _ in nil } }
+    let (states, inputs) = rows(texts)
+    guard let deltas = FirstPositions.solved(Matrix(stacking: inputs), gradient, model.compute) else { return texts.map { _ in nil } }
     var end = 0
     return zip(states, inputs).map { states, own in
       end += own.rows
       if own.rows == 0 { return nil }
       return label(RowwiseGradient(model.stack[1..<model.configuration.blocks], states), Array(deltas[row: end - 1]))
     }
+  }
+
+  /// Share of the gradient, in the norm, that no δ_t of these texts explains: rounding where they are the message's.
+  func misfit(_ gradient: Matrix, _ texts: [[Int32]]) -> Double {
+    let inputs = Matrix(stacking: rows(texts).inputs)
+    guard inputs.rows > 0, let deltas = FirstPositions.solved(inputs, gradient, model.compute) else { return 1 }
+    let fit = model.compute.product(deltas, inputs, transposeA: true)
+    let (left, whole) = zip(fit.values, gradient.values).reduce(into: (0.0, 0.0)) { sums, pair in
+      sums.0 += Double(pair.0 - pair.1) * Double(pair.0 - pair.1)
+      sums.1 += Double(pair.1) * Double(pair.1)
+    }
+    return whole > 0 && left.isFinite ? (left / whole).squareRoot() : 1
+  }
+
+  /// The second block's inputs of each text [T, C], and the same normalised without first positions, which attend to themselves alone whatever their query.
+  private func rows(_ texts: [[Int32]]) -> (states: [Matrix], inputs: [Matrix]) {
+    let (block, first) = (model.stack.blocks[1], model.stack[0..<1])
+    let states = texts.map { text -> Matrix in
+      var caches = [first.emptyCache()]
+      return first.forward(model.embedding.gather(text), PackedBatch(lengths: [text.count]), caches: &caches)
+    }
+    let inputs = states.map {
+      model.compute.rmsNorm($0.slice(min(1, $0.rows)..<$0.rows), weight: block.attentionNorm, epsilon: block.epsilon)
+    }
+    return (states, inputs)
   }
 
   /// The token whose gradient has the direction of `delta` [H·D].

@@ -28,7 +28,9 @@ extension SequentialMatching {
     let rounding = isHalf ? Self.rounding.half : Self.rounding.single
     var (span, forwards) = try opened(view, observed, rounding: rounding, stack, means) { try progress($0 / shares) }
     guard span.rank > 0 else {
-      return (try LanguageModelGuess([:]).reconstruct(view, with: means) { try progress((1 + 3 * $0) / shares) }, forwards)
+      var guess = try LanguageModelGuess([:]).reconstruct(view, with: means) { try progress((1 + 3 * $0) / shares) }
+      guess.notes.append("no document opened the secret rotation; the answer is the language model's")
+      return (guess, forwards)
     }
     var found = Reconstruction(tokens: [])
     for pass in 1...Self.passes {
