@@ -227,6 +227,7 @@ extension SequentialMatching {
         for step in document.posteriors { found.posterior!.append(step, position: 0) }
       }
     }
+    if likelihood.profiles { found.notes.append("rows in a secret order: the weights were taken to be the victim's") }
     return (found, decoder.forwards)
   }
 }

@@ -15,12 +15,9 @@ package struct ChannelPermutation: Defense {
 
   package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
     PreparedDefense(
-      protector: PermutedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/permutation")),
-      statement: NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0),
-      units: [
-        SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret order"), SettingKey.sigma: .number(0),
-        SettingKey.meanAbsolute: .number(0), SettingKey.relative: .number(0),
-      ])
+      secret: PermutedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/permutation")),
+      NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0),
+      unit: "secret order")
   }
 }
 

@@ -18,13 +18,10 @@ package struct FactorizedPermutation: Defense {
 
   package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
     PreparedDefense(
-      protector: SecretOrder(
+      secret: SecretOrder(
         CounterRandom(seed: seed, stream: "defense/sequence-permutation"),
         channels: PermutedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/permutation"))),
-      statement: NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0, order: .secret),
-      units: [
-        SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret order"), SettingKey.sigma: .number(0),
-        SettingKey.meanAbsolute: .number(0), SettingKey.relative: .number(0),
-      ])
+      NoiseStatement(defense: Self.description.name, law: .permuted, sigma: 0, order: .secret),
+      unit: "secret order")
   }
 }

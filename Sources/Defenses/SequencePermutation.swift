@@ -21,12 +21,9 @@ package struct SequencePermutation: Defense {
 
   package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
     PreparedDefense(
-      protector: SecretOrder(CounterRandom(seed: seed, stream: "defense/sequence-permutation")),
-      statement: NoiseStatement(defense: Self.description.name, law: .none, sigma: 0, order: .secret),
-      units: [
-        SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret order"), SettingKey.sigma: .number(0),
-        SettingKey.meanAbsolute: .number(0), SettingKey.relative: .number(0),
-      ])
+      secret: SecretOrder(CounterRandom(seed: seed, stream: "defense/sequence-permutation")),
+      NoiseStatement(defense: Self.description.name, law: .none, sigma: 0, order: .secret),
+      unit: "secret order")
   }
 }
 

@@ -20,12 +20,9 @@ package struct StateRotation: Defense {
 
   package func prepared(for statistics: StateStatistics, seed: UInt64) throws -> PreparedDefense {
     PreparedDefense(
-      protector: RotatedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/rotation")),
-      statement: NoiseStatement(defense: Self.description.name, law: .rotated, sigma: 0),
-      units: [
-        SettingKey.defense: .string(Self.description.name), SettingKey.noiseUnit: .string("secret rotation"), SettingKey.sigma: .number(0),
-        SettingKey.meanAbsolute: .number(0), SettingKey.relative: .number(0),
-      ])
+      secret: RotatedBasis(channels: statistics.channels, CounterRandom(seed: seed, stream: "defense/rotation")),
+      NoiseStatement(defense: Self.description.name, law: .rotated, sigma: 0),
+      unit: "secret rotation")
   }
 }
 

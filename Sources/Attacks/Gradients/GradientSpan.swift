@@ -94,10 +94,11 @@ package struct GradientSpan: Attack {
           }
         } catch let fault as NoSpan { unread.append(fault) }
       }
-      var assigned = Self.assigned(texts, lengths)
+      let assigned: [[Int32]]
       if let lastLabels, let second = gradients[1], let cut = Self.cut(texts, lengths, explaining: second, lastLabels) {
-        assigned = cut
-        assigned = zip(assigned, lastLabels.labels(second, assigned)).map { text, last in text + (last.map { [$0] } ?? []) }
+        assigned = zip(cut, lastLabels.labels(second, cut)).map { text, last in text + (last.map { [$0] } ?? []) }
+      } else {
+        assigned = Self.assigned(texts, lengths)
       }
       for (length, text) in zip(lengths, assigned) {
         // Texts that are equally long may as well be each other's.
