@@ -48,11 +48,11 @@ let package = Package(
     module("SplitLearning", ["Diagnostics", "Kernels", "Checkpoints", "Llama"]),
     module("Privacy", ["Diagnostics"]),
     module("Audit", ["Diagnostics", "Kernels", "HDF5", "Llama", "SplitLearning", "Privacy", crypto, yams]),
-    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit", crypto]),
+    module("TextScores"),
+    module("Attacks", ["Diagnostics", "Kernels", "Checkpoints", "Llama", "SplitLearning", "Audit", "TextScores", crypto]),
     module("Defenses", ["Diagnostics", "Kernels", "SplitLearning", "Privacy", "Audit"]),
     // From here on, modules may hold private text.
     module("PrivateText", ["Diagnostics", "HDF5"]),
-    module("TextScores"),
     module("LeakageMetrics", ["Diagnostics", "Audit", "PrivateText", "TextScores"]),
     module("Fetching", ["Diagnostics", crypto]),
     module("Datasets", ["Diagnostics", "Fetching", "PrivateText"]),

@@ -25,10 +25,10 @@ package struct AnchorTable: Sendable {
 
   /// The tables for the cut after `inputBlocks` blocks, made once per run: 2·V forwards of one token.
   /// - Parameter feature: what of the states is observed; the tables are then [V, feature].
-  package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable { at(inputBlocks, means, feature: nil) }
+  package static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> AnchorTable { at(inputBlocks, means, noise: .none) }
 
   /// The same of what a defense leaves of the states: of their clipped, rounded or sparsified selves.
-  static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature?, noise: NoiseStatement = .none) -> AnchorTable {
+  static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature? = nil, noise: NoiseStatement) -> AnchorTable {
     let law = "clip \(noise.clip.map { "\($0) \(noise.law == .laplace)" } ?? "none") step \(noise.step ?? 0) kept \(noise.kept ?? 0)"
     return means.memory.table("anchors/\(inputBlocks)/\(feature?.name ?? "")/\(law)") {
       let (stack, compute) = (means.model.stack[0..<inputBlocks], means.model.compute)
@@ -105,6 +105,19 @@ package struct AnchorTable: Sendable {
       }
     }
     return AnchorScorer(table: table, bias: isFirst ? bias.map { _ in 0 } : bias, transform: .scaling(precision), half: half)
+  }
+
+  /// ln p(y | token) of every token [rows, V], up to a constant of the row: of later positions by `later`, of first ones by the exact codebook, with
+  /// at least a thousandth of the row's RMS for storage and rounding.
+  func logLikelihoods(_ y: Matrix, isFirst: [Bool], later: AnchorScorer, sigma: Double, _ compute: Compute) -> Matrix {
+    var out = later.logLikelihoods(y, compute)
+    for row in 0..<y.rows where isFirst[row] {
+      let own = y.slice(row..<row + 1)
+      let rms = Double((own.values.reduce(0) { $0 + $1 * $1 } / Float(own.columns)).squareRoot())
+      let scorer = scorer(isFirst: true, sigma: max(sigma, rms * 1e-3, 1e-9), compute)
+      out[row: row] = scorer.logLikelihoods(own, compute).values[...]
+    }
+    return out
   }
 
   /// A scorer for later positions that knows how the channels' residuals go together: linear discriminant analysis, where the codebook and the

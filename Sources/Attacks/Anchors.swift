@@ -25,19 +25,13 @@ package struct Anchors: Attack {
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let compute = means.model.compute
-    let table = AnchorTable.at(view.partition.input, means)
+    let table = AnchorTable.at(view.partition.input, means, noise: observation.noise)
     let prior = Unigram.of(means).logProbabilities.map { $0 * priorWeight }
     let firstRows = Set(view.offsets.dropLast())
-    let sigma = observation.noise.sigma ?? 0
+    let sigma = NoiseEstimate.sigma(of: view, means)
     let later = table.scorer(isFirst: false, sigma: sigma, compute)
     return try ScoreTable.reconstruct(view, observation.values, calibrated: true, compute, progress) { states, rows in
-      var scores = later.logLikelihoods(states, compute)
-      for (i, row) in rows.enumerated() where firstRows.contains(row) {
-        let y = states.slice(i..<i + 1)
-        let rms = Double((y.values.reduce(0) { $0 + $1 * $1 } / Float(y.columns)).squareRoot())
-        let first = table.scorer(isFirst: true, sigma: max(sigma, rms * 1e-3, 1e-9), compute)
-        scores[row: i] = first.logLikelihoods(y, compute).values[...]
-      }
+      var scores = table.logLikelihoods(states, isFirst: rows.map(firstRows.contains), later: later, sigma: sigma, compute)
       compute.addBias(&scores, prior)
       return scores
     }

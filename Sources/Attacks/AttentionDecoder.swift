@@ -89,7 +89,7 @@ package struct AttentionDecoder: Attack {
   ) throws -> TrainedDecoder {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     var law = NoiseLaw(statement: observation.noise, sigma: nil)
-    if observation.noise.law.drawsNoise, observation.noise.sigma == nil { law.sigma = WithheldNoise.sigma(view, means, estimating: true) }
+    if observation.noise.law.drawsNoise, observation.noise.sigma == nil { law.sigma = NoiseEstimate.trainingSigma(of: view, means) }
     let pairs = means.collusion.map { DecoderPairs($0, isClean: false).fingerprint }
     let key = InverterKey(training, law, inputBlocks: view.partition.input, synthetic: synthetic, pairs: pairs, means)
     return try means.memory.table("attention-decoder/\(key.sha256)") {

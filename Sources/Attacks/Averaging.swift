@@ -31,12 +31,13 @@ package struct Averaging: Attack {
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
-    let sigma = observation.noise.sigma ?? NoiseEstimate.sigma(view, observation.values, observation.noise, means) ?? 0
-    let groups = linked(view, observation.values, sigma: sigma)
+    let sigma = NoiseEstimate.sigma(of: view, means)
+    let groups = linked(view, observation.values, sigma: sigma, spread: Self.spread(view, means))
     // Groups of the same size share a deviation, so each size is one view of its own.
     var tokens = [[Int32]](repeating: [], count: view.documents)
     var posteriors = [[Int]](repeating: [], count: view.documents)
     var (posterior, cost, done) = (TokenPosterior(width: SequentialDecoder.posteriorWidth), AttackCost(), 0)
+    var notes: [String] = []
     for (size, same) in Dictionary(grouping: groups, by: \.count).sorted(by: { $0.key < $1.key }) {
       let averaged = self.averaged(view, observation, same, sigma: sigma / Double(size).squareRoot())
       let share = averaged.tokens * size
@@ -44,6 +45,7 @@ package struct Averaging: Attack {
         try progress((Double(done) + $0 * Double(share)) / Double(max(1, view.tokens)))
       }
       done += share
+      notes += found.notes
       for (k, group) in same.enumerated() {
         let rows = averaged.range(of: k).map { posterior.positions + $0 }
         for document in group { (tokens[document], posteriors[document]) = (found.tokens[k], rows) }
@@ -53,16 +55,26 @@ package struct Averaging: Attack {
     }
     var ordered = TokenPosterior(width: posterior.width)
     for rows in posteriors { for row in rows { ordered.append(posterior, position: row) } }
-    return Reconstruction(tokens: tokens, posterior: ordered, cost: cost)
+    var found = Reconstruction(tokens: tokens, posterior: ordered, cost: cost)
+    found.notes = notes
+    return found
+  }
+
+  /// Mean variance of a state's channel over public text, nil without: half of the mean square by which states of different texts differ.
+  private static func spread(_ view: AdversaryView, _ means: AttackerMeans) -> Double? {
+    guard !means.auxiliary.isEmpty else { return nil }
+    let variances = ChannelVariance.at(view.partition.input, means)
+    return variances.reduce(0.0) { $0 + Double($1) } / Double(max(1, variances.count))
   }
 
   /// Sends that are of one text, as far as the observation says: lists of documents, in order of their first.
-  func linked(_ view: AdversaryView, _ observed: Matrix, sigma: Double) -> [[Int]] {
+  /// - Parameter spread: half of the mean square by which states of different texts differ, where it is known.
+  func linked(_ view: AdversaryView, _ observed: Matrix, sigma: Double, spread: Double?) -> [[Int]] {
     Dictionary(grouping: 0..<view.documents) { view.range(of: $0).count }.values
-      .flatMap { linked(sameLength: $0.sorted(), view, observed, sigma: sigma) }.sorted { $0[0] < $1[0] }
+      .flatMap { linked(sameLength: $0.sorted(), view, observed, sigma: sigma, spread: spread) }.sorted { $0[0] < $1[0] }
   }
 
-  private func linked(sameLength documents: [Int], _ view: AdversaryView, _ observed: Matrix, sigma: Double) -> [[Int]] {
+  private func linked(sameLength documents: [Int], _ view: AdversaryView, _ observed: Matrix, sigma: Double, spread: Double?) -> [[Int]] {
     let values = Double(view.range(of: documents[0]).count * observed.columns)
     guard values > 0, documents.count > 1 else { return documents.map { [$0] } }
     let power = documents.reduce(0.0) { sum, d in
@@ -73,16 +85,18 @@ package struct Averaging: Attack {
     var statistics = [[Double]](repeating: [Double](repeating: 1, count: documents.count), count: documents.count)
     for i in documents.indices {
       for j in 0..<i {
-        let d = squaredDistance(observed, view.range(of: documents[i]), to: [view.range(of: documents[j])])
+        let d = squaredDistance(observed, view.range(of: documents[i]), view.range(of: documents[j]))
         (statistics[i][j], statistics[j][i]) = (d / (2 * variance * values), d / (2 * variance * values))
       }
     }
-    // Most pairs are of different texts: the median says how far apart those lie, and half of that is the boundary, as long as it is beyond what
-    // noise does. Where texts lie far apart, `threshold` deviations keep near-duplicates out.
+    // Where several texts have this length, most pairs are of different ones, and the median says how far apart those lie; where a text has it to
+    // itself, the median is of one text, and public text says it. Half of that is the boundary. Where texts lie far apart, `threshold` deviations
+    // keep near-duplicates out.
     let pairs = documents.indices.flatMap { i in (0..<i).map { statistics[i][$0] } }.sorted()
     let deviation = (2 / values).squareRoot()
-    let separation = pairs[pairs.count / 2] - 1
-    let limit = 1 + min(threshold * deviation, max(separation / 2, 0))
+    let median = pairs[pairs.count / 2] - 1
+    let separation = median > 3 * deviation ? median : spread.map { $0 / variance } ?? max(median, 0)
+    let limit = 1 + min(threshold * deviation, separation / 2)
     var groups: [[Int]] = []
     for i in documents.indices {
       // Average linkage: the group whose members are nearest on average.
@@ -93,18 +107,11 @@ package struct Averaging: Attack {
     return groups.map { $0.map { documents[$0] } }
   }
 
-  /// ‖rows − mean of the groups' rows‖².
-  private func squaredDistance(_ observed: Matrix, _ range: Range<Int>, to others: [Range<Int>]) -> Double {
+  /// ‖a − b‖² of the rows of two documents of equal length.
+  private func squaredDistance(_ observed: Matrix, _ a: Range<Int>, _ b: Range<Int>) -> Double {
     let c = observed.columns
-    var sum = 0.0
-    for t in range.indices.map({ $0 - range.lowerBound }) {
-      for j in 0..<c {
-        let mean = others.reduce(Float(0)) { $0 + observed[$1.lowerBound + t, j] } / Float(others.count)
-        let d = Double(observed[range.lowerBound + t, j] - mean)
-        sum += d * d
-      }
-    }
-    return sum
+    return zip(observed.values[a.lowerBound * c..<a.upperBound * c], observed.values[b.lowerBound * c..<b.upperBound * c])
+      .reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
   }
 
   private func averaged(_ view: AdversaryView, _ observation: Observation, _ groups: [[Int]], sigma: Double) -> AdversaryView {

@@ -1,5 +1,5 @@
-import Audit
-import Kernels
+package import Audit
+package import Kernels
 import Llama
 
 /// q(v | prefix): the public model as prior over the next token, for many hypotheses at once. The first token of a document has the unigram
@@ -12,15 +12,12 @@ struct LanguagePrior {
   }
 
   private let model: LlamaModel
-  private let unigram: Unigram
-  private let excluded: [Int32]
+  private let means: AttackerMeans
 
-  init(_ means: AttackerMeans) {
-    (model, unigram, excluded) = (means.model, Unigram.of(means), means.excluded.sorted())
-  }
+  init(_ means: AttackerMeans) { (model, self.means) = (means.model, means) }
 
   /// The empty prefix.
-  func start() -> Branch { Branch(cache: model.emptyCache(), next: unigram.logProbabilities) }
+  func start() -> Branch { Branch(cache: model.emptyCache(), next: Unigram.of(means).logProbabilities) }
 
   /// [V] ln q of the next token of `branch`.
   func logProbabilities(of branch: Branch) -> [Float] { branch.next }
@@ -30,14 +27,19 @@ struct LanguagePrior {
     guard !steps.isEmpty else { return [] }
     var caches = steps.map(\.branch.cache)
     let batch = PackedBatch(lengths: steps.map { _ in 1 }, pasts: caches.map(\.length))
-    var logits = model.head.logits(model.states(steps.map(\.token), batch, caches: &caches))
-    for row in 0..<logits.rows {
-      for token in excluded { logits[row, Int(token)] = -30 + logits[row, Int(token)] }
+    let next = means.textLogProbabilities(model.head.logits(model.states(steps.map(\.token), batch, caches: &caches)))
+    return steps.indices.map { Branch(cache: caches[$0], next: Array(next[row: $0])) }
+  }
+}
+
+extension AttackerMeans {
+  /// ln q of text: of the head's logits [N, V], control tokens e³⁰ times less likely than the model has them, because text holds none.
+  package func textLogProbabilities(_ logits: Matrix) -> Matrix {
+    var out = logits
+    for row in 0..<out.rows { for token in excluded { out[row, Int(token)] -= 30 } }
+    for (row, normaliser) in model.compute.logSumExp(out).enumerated() {
+      for i in row * out.columns..<(row + 1) * out.columns { out.values[i] -= normaliser }
     }
-    let normalisers = model.compute.logSumExp(logits)
-    return steps.indices.map { row in
-      let normaliser = normalisers[row]
-      return Branch(cache: caches[row], next: logits[row: row].map { $0 - normaliser })
-    }
+    return out
   }
 }

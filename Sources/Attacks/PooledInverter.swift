@@ -4,6 +4,7 @@ import Foundation
 import Kernels
 import Llama
 import SplitLearning
+import TextScores
 
 /// A17: text from one vector a document, the mean of its states or the state of its last position. A trained linear map reads from the vector
 /// which tokens the document holds; the frozen language model puts them in order:
@@ -115,16 +116,7 @@ package struct PooledInverter: Attack {
 
   /// Share of the true tokens that the guess holds, as often as it holds them.
   private static func overlap(_ guess: [[Int32]], _ truth: [[Int32]]) -> Double {
-    var (hits, total) = (0, 0)
-    for (a, b) in zip(guess, truth) {
-      var counts: [Int32: Int] = [:]
-      for token in a { counts[token, default: 0] += 1 }
-      for token in b where counts[token, default: 0] > 0 {
-        counts[token]! -= 1
-        hits += 1
-      }
-      total += b.count
-    }
-    return Double(hits) / Double(max(1, total))
+    let hits = zip(guess, truth).reduce(0) { $0 + bagOverlap($1.0, $1.1) }
+    return Double(hits) / Double(max(1, truth.reduce(0) { $0 + $1.count }))
   }
 }

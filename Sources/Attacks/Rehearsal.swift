@@ -32,16 +32,29 @@ extension AttackerMeans {
   ///   - stream: names the draws: other streams, other noise.
   package func rehearsal(like view: AdversaryView, passages range: Range<Int>, sigma: Double? = nil, stream: String) -> Rehearsal {
     let passages = Array(auxiliary[range.clamped(to: 0..<auxiliary.count)]).filter { !$0.isEmpty }
-    let clean = states(of: passages, inputBlocks: view.partition.input)
     let noise = view.observations[.inputHiddenStates]?.noise ?? .none
-    let observed = noise.observed(
-      clean, sequences: passages.indices.flatMap { i in passages[i].map { _ in UInt64(i) } }, positions: passages.flatMap(\.indices),
-      sigma: sigma, random: CounterRandom(seed: trainingSeed, stream: "rehearsal/\(stream)"), model.compute)
+    let (clean, observed) = sent(passages, inputBlocks: view.partition.input, under: noise, sigma: sigma, stream: stream)
     return Rehearsal(
       view: AdversaryView(
         identity: view.identity, partition: view.partition, offsets: passages.reduce(into: [0]) { $0.append($0.last! + $1.count) },
         observations: [.inputHiddenStates: Observation(values: observed, noise: noise)]),
       truth: passages, clean: clean)
+  }
+
+  /// Public passages at the cut, packed [N, C]: as they are, and as a victim under the published `noise` would send them.
+  /// - Parameters:
+  ///   - number: of the first passage, where passages are sent one by one: other numbers, other noise.
+  ///   - sigma: as for `rehearsal`.
+  ///   - stream: names the draws.
+  func sent(
+    _ passages: [[Int32]], inputBlocks: Int, under noise: NoiseStatement, number: Int = 0, sigma: Double? = nil, stream: String
+  ) -> (clean: Matrix, sent: Matrix) {
+    let clean = states(of: passages, inputBlocks: inputBlocks)
+    let sent = noise.observed(
+      clean, sequences: passages.indices.flatMap { i in passages[i].map { _ in UInt64(number + i) } },
+      positions: passages.flatMap(\.indices),
+      sigma: sigma, random: CounterRandom(seed: trainingSeed, stream: "rehearsal/\(stream)"), model.compute)
+    return (clean, sent)
   }
 
   /// Clean states [N, C] of passages after the first `inputBlocks` blocks of the attacker's copy of the model, packed.

@@ -1,4 +1,6 @@
 package import Audit
+import Checkpoints
+import Diagnostics
 import Foundation
 import Kernels
 import Llama
@@ -17,17 +19,25 @@ package struct ResponseReading: Attack {
     deviations: "exact last blocks at K2, public ones at K1",
     cost: "q blocks and the head, once a token", knowledge: .k1, channels: [.outputHiddenStates])
 
+  /// Probability that a client of unknown ways does not write the most probable token.
+  private static let doubt = 1e-3
+
   package init(_ settings: [String: SettingValue]) throws {}
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let observation = try view.required(.outputHiddenStates, by: Self.description.name)
     let (started, model) = (Date(), means.model)
     let blocks = model.stack.blocks.count
+    try view.checkRows(observation.values, "states at the output cut", width: model.configuration.hiddenSize, Self.description.name)
+    guard (0...blocks).contains(view.partition.output) else {
+      throw Fault(.invalidData, "\(Self.description.name): \(view.partition.output) client blocks of a model of \(blocks)")
+    }
     let output = model.stack[blocks - view.partition.output..<blocks]
     let first = Unigram.of(means).logProbabilities
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     for document in 0..<view.documents {
       let range = view.range(of: document)
+      let prompt = document < view.promptLengths.count ? view.promptLengths[document] : range.count
       guard !range.isEmpty else { found.tokens.append([]); continue }
       var caches = [output.emptyCache()]
       let states = output.forward(observation.values.slice(range), PackedBatch(lengths: [range.count]), caches: &caches)
@@ -37,7 +47,12 @@ package struct ResponseReading: Attack {
       for t in range.indices.map({ $0 - range.lowerBound }) {
         let row = t == 0 ? first : logits[row: t - 1].map { $0 - normalisers[t - 1] }
         tokens.append(largest(1, of: row)[0])
-        found.posterior!.append(densest: row, width: SequentialDecoder.posteriorWidth)
+        if t < prompt {
+          found.posterior!.append(densest: row, width: SequentialDecoder.posteriorWidth)
+        } else {
+          // A greedy client writes this one, and the next state that crosses is of it.
+          found.posterior!.append(ids: [tokens[t]], logProbabilities: [Float(log(1 - Self.doubt))], rest: Float(log(Self.doubt)))
+        }
       }
       found.tokens.append(tokens)
       try progress(Double(document + 1) / Double(view.documents))

@@ -83,7 +83,7 @@ package struct SequentialMatching: Attack {
     let started = Date()
     let stack = means.model.stack[0..<view.partition.input]
     let isForeign = mismatch != .none && (mismatch != .auto || means.knowledge < .k2)
-    let sigma = try sigma(observation, view, means)
+    let sigma = NoiseEstimate.sigma(of: view, means)
     var likelihood = CandidateLikelihood(noise: observation.noise, sigma: Float(sigma), profiles: isForeign)
     var observed = observation.values
     if observation.noise.law == .permuted {
@@ -143,13 +143,5 @@ package struct SequentialMatching: Attack {
       forwards += decoder.forwards
     }
     return (found, forwards)
-  }
-
-  /// The deviation of the noise: as stated, or where it is withheld its estimate.
-  private func sigma(_ observation: Observation, _ view: AdversaryView, _ means: AttackerMeans) throws -> Double {
-    if !observation.noise.law.drawsNoise { return 0 }
-    if let stated = observation.noise.sigma { return stated }
-    guard let estimate = NoiseEstimate.sigma(view, observation.values, observation.noise, means) else { return 0 }
-    return estimate
   }
 }

@@ -9,7 +9,8 @@ import SplitLearning
 ///
 /// First pass → believed text. `adapters`: low-rank adapters on the attacker's copy of A are fitted so that the believed text gives the observed
 /// states, min Σ_t ‖F_θ(x̂)_t − y_t‖² / v_t (v_t: the row's share, so that no row counts for its size alone). `affine`: what is left is put into
-/// an `AffineCorrection`. Both are kept only if they lower the residual of held-out documents.
+/// an `AffineCorrection`, which knows the covariance of the rest and so is kept even where its map lowers nothing. Adapters are kept only if they lower
+/// the residual of held-out documents.
 struct VictimModel: Sendable {
   let stack: BlockStack
   let correction: AffineCorrection?
@@ -25,7 +26,7 @@ struct VictimModel: Sendable {
   private static let rowsPerStep = 512
 
   /// - Parameter progress: called with the share of the fit that is done, 0...1; may throw to stop.
-  /// - Returns: nil when nothing learned lowers the residual, or the residual is no larger than the noise explains.
+  /// - Returns: nil when nothing was learned, with too little believed text, or when the residual is no larger than the noise explains.
   init?(
     _ view: AdversaryView, _ observation: Observation, _ found: Reconstruction, sigma: Double, stack: BlockStack,
     method: SequentialMatching.Mismatch, _ means: AttackerMeans, progress: (Double) throws -> Void
@@ -70,9 +71,14 @@ struct VictimModel: Sendable {
     correction = AffineCorrection(
       own: compute.gather(own(learned, everything), rows: sure[...]), observed: compute.gather(observed, rows: sure.map { all[$0] }[...]),
       compute)
+    let after = residual(learned)
+    guard correction != nil || after < before else { return nil }
     self.stack = learned
-    residuals = (before / power, (correction?.after ?? residual(learned)) / power)
+    residuals = (before / power, (correction?.after ?? after) / power)
   }
+
+  /// Of the attacker's adapters, away from the small numbers that parties of the plan start from.
+  private static func ownSeed(_ means: AttackerMeans) -> UInt64 { means.seed ^ 0x9E37_79B9_7F4A_7C15 }
 
   /// Adapters on every matrix of every block, fitted by AdamW on the documents `set`.
   private static func recovered(
@@ -81,7 +87,7 @@ struct VictimModel: Sendable {
   ) throws -> BlockStack {
     let compute = means.model.compute
     var trainable = TrainableStack(
-      stack, AdapterSettings(targets: AdapterTarget.allCases, rank: rank, alpha: Float(rank)), seed: means.seed)
+      stack, AdapterSettings(targets: AdapterTarget.allCases, rank: rank, alpha: Float(rank)), seed: ownSeed(means))
     var optimizer = AdapterOptimizer(trainable.adapters, rule: AdamW(weightDecay: 0), clip: 1)
     var batches: [[Int]] = []
     var rows = 0

@@ -36,14 +36,14 @@ package struct Controls: Sendable, Codable, Equatable {
   private static func percent(_ fraction: Double) -> String { SettingValue.number((fraction * 1000).rounded() / 10).label + " %" }
 }
 
-/// A known leak that the runner put into a copy of a view: an attack of the suite has to find it.
+/// A known leak that a client of the runner's own sent: an attack of the suite has to find it.
 package struct PlantedLeakControl: Sendable, Codable, Equatable {
-  /// Cell whose view was copied.
+  /// Cell whose documents were sent.
   package var cell: String
   /// For example `p = 2, q = 1`.
   package var partition: String
   package var attack: String
-  /// Token accuracy of the attack on the planted view.
+  /// Token accuracy of the attack on the planted view of at most eight documents.
   package var accuracy: Double
   /// Least accuracy that counts as found.
   package var threshold: Double

@@ -157,10 +157,7 @@ package final class AuditRunner {
     let messages = cell.plan.dataset.repeats > 1 ? [] : exchange.messages
     let attacked = try attack(cell, bench, scoring, messages, path, means, material, tell)
     let states = try ViewFile.read(path, channels: [.inputHiddenStates])
-    let planted =
-      plants
-      ? try PlantedLeak.control(states, cell: cell.id, bench.means, scoring, sent: exchange.documents, scored: bench.corpus.ofFirstSends)
-      : nil
+    let planted = plants ? try PlantedLeak.control(setting, cell: cell.id, bench.means, bench.scoring) : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
     let inferred = try InferenceStage(
@@ -169,7 +166,8 @@ package final class AuditRunner {
     return CellFile(
       cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
       samples: attacked.samples,
-      utility: Comparison.perplexity(exchange.lossPerDocument, cell: cell.id, settings: settings, seed: cell.seed),
+      utility: Comparison.perplexity(
+        exchange.lossPerDocument, lengths: exchange.promptLengths, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
       reference: try Comparison.reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
       plantedLeak: planted, shuffled: attacked.shuffled,

@@ -17,7 +17,7 @@ package enum BayesReference {
   }
 
   /// - Parameters:
-  ///   - count: positions, spread evenly over the documents.
+  ///   - count: positions, drawn at random from all documents; randomness is `means.seed`.
   ///   - means: with the victim's exact weights.
   package static func decisions(
     _ documents: [PrivateDocument], _ view: AdversaryView, count: Int, _ means: AttackerMeans, progress: (Double) throws -> Void
@@ -30,8 +30,8 @@ package enum BayesReference {
     let vocabulary = VocabularyDistances(means, inputBlocks: view.partition.input, clip: observation.noise.clip.map(Float.init))
     let unigram = Unigram.of(means).logProbabilities
     let all = documents.indices.flatMap { d in documents[d].tokens.indices.map { (d, $0) } }
-    let step = max(1, all.count / max(1, count))
-    let chosen = stride(from: step / 2, to: all.count, by: step).map { all[$0] }
+    var draws = CounterRandom(seed: means.seed, stream: "bayes-reference/positions").generator()
+    let chosen = Array(all.indices).shuffled(using: &draws).prefix(count).sorted().map { all[$0] }
     var out: [Position] = []
     for (k, (d, t)) in chosen.enumerated() {
       let tokens = documents[d].tokens
@@ -41,10 +41,7 @@ package enum BayesReference {
       if t > 0 {
         _ = stack.forward(model.embedding.gather(prefix), PackedBatch(lengths: [t]), caches: &caches)
         var whole = model.emptyCache()
-        let logits = model.next(prefix, cache: &whole)
-        let normaliser = model.compute.logSumExp(logits)[0]
-        prior = logits.values.map { $0 - normaliser }
-        for token in means.excluded { prior[Int(token)] -= 30 }
+        prior = means.textLogProbabilities(model.next(prefix, cache: &whole)).values
       }
       let row = view.offsets[d] + t
       let y = observation.values.slice(row..<row + 1)

@@ -30,8 +30,9 @@ enum ChannelFindings {
       for result in judged where !order.contains(result.cell) { order.append(result.cell) }
       return order.map { cell in
         let all = judged.filter { $0.cell == cell }
-        // Of equals the one that read more documents, then the cheaper one.
-        let best = all.max { ($0.mean, Double($0.n), -$0.seconds) < ($1.mean, Double($1.n), -$1.seconds) }!
+        // Means of different documents do not compare: of those that read most documents, and of equals the cheaper one.
+        let most = all.map(\.n).max()!
+        let best = all.filter { $0.n == most }.max { ($0.mean, -$0.seconds) < ($1.mean, -$1.seconds) }!
         var finding = ChannelFinding(
           channel: channel.rawValue, cell: cell, settings: best.settings, metric: metric, attacks: all.count)
         (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (best.attack, best.mean, best.ci95, best.n)
@@ -55,19 +56,18 @@ enum ChannelFindings {
     return "its attacks gave no result"
   }
 
-  /// For every cell with attacks on h̃_A and on what the server computed from it.
+  /// For every cell with attacks on h̃_A and on what the server computed from it, on the same documents: the best of those that read as many documents
+  /// as an attack on the states did, against the best of these.
   static func checks(_ results: [CellResult]) -> [InternalChannelCheck] {
     let judged = results.filter { $0.metric == "token_accuracy" && $0.gainOverBaseline != nil && $0.ci95.count == 2 }
     return Dictionary(grouping: judged, by: \.cell).sorted { $0.key < $1.key }.flatMap { cell, all -> [InternalChannelCheck] in
-      guard let states = all.filter({ $0.channel == Channel.inputHiddenStates.rawValue }).max(by: { $0.mean < $1.mean }) else { return [] }
+      let states = Dictionary(grouping: all.filter { $0.channel == Channel.inputHiddenStates.rawValue }, by: \.n)
       return Channel.allCases.filter(\.isServerInternal).compactMap { channel in
-        // On the same documents alone.
-        guard let best = all.filter({ $0.channel == channel.rawValue && $0.n == states.n }).max(by: { $0.mean < $1.mean }) else {
-          return nil
-        }
+        let own = all.filter { $0.channel == channel.rawValue && states[$0.n] != nil }
+        guard let best = own.max(by: { $0.mean < $1.mean }), let state = states[best.n]?.max(by: { $0.mean < $1.mean }) else { return nil }
         return InternalChannelCheck(
-          cell: cell, channel: channel.rawValue, attack: best.attack, accuracy: best.mean, stateAccuracy: states.mean,
-          bound: states.ci95[1], low: best.ci95[0])
+          cell: cell, channel: channel.rawValue, attack: best.attack, accuracy: best.mean, stateAccuracy: state.mean, bound: state.ci95[1],
+          low: best.ci95[0])
       }
     }
   }

@@ -35,8 +35,13 @@ enum Comparison {
   }
 
   /// exp of the mean loss over predicted tokens of all documents, with its interval over documents.
-  static func perplexity(_ losses: [Double?], cell: String, settings: [String: SettingValue], seed: Int) -> [UtilityResult] {
-    let rows = losses.compactMap { $0.map { [$0, 1] } }
+  /// - Parameters:
+  ///   - losses: mean of each document, nats; nil where nothing is predicted.
+  ///   - lengths: tokens of each document; all but its first are predicted.
+  static func perplexity(
+    _ losses: [Double?], lengths: [Int], cell: String, settings: [String: SettingValue], seed: Int
+  ) -> [UtilityResult] {
+    let rows = zip(losses, lengths).compactMap { loss, length in loss.map { [$0 * Double(length - 1), Double(length - 1)] } }
     guard let estimate = bootstrap(rows, seed: UInt64(seed), aggregate: { exp($0[0] / $0[1]) }) else { return [] }
     return [
       UtilityResult(

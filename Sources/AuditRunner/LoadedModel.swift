@@ -32,6 +32,11 @@ package struct LoadedModel: Sendable {
       parameters: c.blocks * perBlock + c.vocabularySize * c.hiddenSize * (c.tiedHead ? 1 : 2) + c.hiddenSize, blocks: c.blocks)
   }
 
+  /// Tokens that text never has: control tokens, and rows of the embedding table that pad it beyond the tokenizer's vocabulary.
+  package var excludedTokens: Set<Int32> {
+    tokenizer.specialTokens.union(Int32(tokenizer.vocabularySize)..<Int32(model.configuration.vocabularySize))
+  }
+
   /// The file or folder behind a checkpoint's name or path.
   package static func path(_ name: String, in store: ArtifactStore) throws -> String {
     if name.contains("/") || name.hasSuffix(".gguf") { return name }

@@ -14,12 +14,16 @@ package struct Scoring: Sendable {
   package let tokenizer: any Tokenizer
   package let seed: UInt64
   private let aids: [ScoringAids]
+  private let vocabularySize: Int
 
-  /// - Parameter publicText: token ids of public passages, by which tokens count as rare; empty where none is at hand.
+  /// - Parameters:
+  ///   - publicText: token ids of public passages, by which tokens count as rare; empty where none is at hand.
+  ///   - vocabularySize: tokens that a candidate may be, where the model has more embeddings than the tokenizer has tokens.
   package init(
     _ documents: [PrivateDocument], priors: [[Double]]?, metrics: [any LeakageMetric], tokenizer: any Tokenizer, seed: UInt64,
-    publicText: [[Int32]] = []
+    publicText: [[Int32]] = [], vocabularySize: Int? = nil
   ) {
+    self.vocabularySize = max(vocabularySize ?? 0, tokenizer.vocabularySize)
     let common = ScoringAids.commonTokens(publicText)
     aids = documents.map { ScoringAids($0, common: common, tokenizer) }
     (self.documents, self.priors, self.metrics, self.tokenizer, self.seed) = (documents, priors, metrics, tokenizer, seed)
@@ -42,7 +46,7 @@ package struct Scoring: Sendable {
       }
       defer { position += truth.tokens.count }
       let probabilities = try reconstruction.posterior.map {
-        try truthLogProbabilities(of: truth.tokens, in: $0, from: position, vocabularySize: tokenizer.vocabularySize)
+        try truthLogProbabilities(of: truth.tokens, in: $0, from: position, vocabularySize: vocabularySize)
       }
       let entities = truth.entities?.map {
         ScoredEntity(kind: $0.kind, text: $0.text, guess: tokenizer.decode(Array(guess[$0.tokens])))
@@ -50,7 +54,7 @@ package struct Scoring: Sendable {
       let ranks = reconstruction.posterior.flatMap { posterior in
         aids[index].secrets?.map {
           secretRank(
-            of: $0.truth, among: $0.candidates, in: posterior, from: position + $0.position, vocabularySize: tokenizer.vocabularySize)
+            of: $0.truth, among: $0.candidates, in: posterior, from: position + $0.position, vocabularySize: vocabularySize)
         }
       }
       return ScoredDocument(

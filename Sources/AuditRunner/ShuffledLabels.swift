@@ -1,7 +1,8 @@
 import Audit
 import LeakageMetrics
 
-/// The control against a leak of the truth into training: an attack that learnt from shuffled labels must do no better than chance.
+/// The control against an attack that is told the truth on another way than the states, by a label or a side effect of the scorer: one that learnt
+/// from shuffled labels must do no better than chance. Private text inside the public text would not show: its labels are shuffled too.
 enum ShuffledLabels {
   /// Attacks whose labels are shuffled: those of this name, whatever settings their label carries.
   static let name = "shuffled-inverter"

@@ -7,6 +7,7 @@ package import Fetching
 import Foundation
 import Kernels
 package import Llama
+import Reports
 
 /// The models of clients that have fine-tuned: the victim's, and at K3 that of the client which colludes with the attacker.
 package enum Victim {
@@ -36,10 +37,17 @@ package enum Victim {
   ) throws -> LlamaModel {
     guard let victim = plan.victim else { return loaded.model }
     let folder = folder(party, plan, victim, loaded, store)
-    if FileManager.default.fileExists(atPath: folder + "/adapter_config.json") { return try adapted(loaded.model, by: folder) }
-    let texts = try party != .victim ? auxiliary : PrivateCorpus.victimTexts(plan, tokenizer: loaded.tokenizer, store: store)
-    let trained = try fineTuned(loaded.model, texts.filter { $0.count > 1 }, victim, seed: party.seed, progress)
+    let texts = try (party != .victim ? auxiliary : PrivateCorpus.victimTexts(plan, tokenizer: loaded.tokenizer, store: store))
+      .filter { $0.count > 1 }
+    // A file of the user's may have changed since under the same name.
+    let (mark, origin) = (URL(filePath: folder).appending(path: "texts.sha256"), origin(of: texts))
+    let isTrained = FileManager.default.fileExists(atPath: folder + "/adapter_config.json")
+    if isTrained, let known = try? String(contentsOf: mark, encoding: .utf8), known == origin {
+      return try adapted(loaded.model, by: folder)
+    }
+    let trained = try fineTuned(loaded.model, texts, victim, seed: party.seed, progress)
     try AdapterFile.write(trained.adapters, trained.settings, to: folder)
+    try AtomicFile.write(Data(origin.utf8), to: mark)
     // Through the file: a run that trains and a run that reads have the same bits.
     return try adapted(loaded.model, by: folder)
   }
@@ -54,6 +62,20 @@ package enum Victim {
         hint: "run or dump the plan first: it fine-tunes the victim")
     }
     return try adapted(loaded.model, by: folder)
+  }
+
+  /// Counts changes of the training code that change its results.
+  private static let version = 1
+
+  /// Of the texts that a party was fine-tuned on, and of the training code.
+  private static func origin(of texts: [[Int32]]) -> String {
+    var hash = SHA256()
+    hash.update(data: Data("victim \(version)".utf8))
+    for text in texts {
+      withUnsafeBytes(of: Int64(text.count).littleEndian) { hash.update(bufferPointer: $0) }
+      text.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    }
+    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
   private static func adapted(_ model: LlamaModel, by folder: String) throws -> LlamaModel {

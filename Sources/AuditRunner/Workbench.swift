@@ -1,5 +1,6 @@
 import Tokenizers
 import Attacks
+import Checkpoints
 import Diagnostics
 import SplitLearning
 package import Audit
@@ -38,19 +39,23 @@ package final class Workbench {
       knowledge == .k3
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
-      model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.tokenizer.specialTokens,
+      model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.excludedTokens,
       seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan),
       encode: { [tokenizer = loaded.tokenizer] in tokenizer.encode($0) })
     scoring = Scoring(
-      corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
-      tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary)
+      corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, model: loaded.model, means),
+      metrics: try plan.metrics.map(MetricCatalog.named),
+      tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary,
+      vocabularySize: loaded.model.configuration.vocabularySize)
   }
 
   /// A scorer of documents that belong to one cell.
   package func scoring(of documents: [PrivateDocument], _ plan: AuditPlan) throws -> Scoring {
     Scoring(
-      documents, priors: TruthPrior.logProbabilities(documents, means), metrics: try plan.metrics.map(MetricCatalog.named),
-      tokenizer: loaded.tokenizer, seed: means.seed, publicText: corpus.auxiliary)
+      documents, priors: TruthPrior.logProbabilities(documents, model: loaded.model, means),
+      metrics: try plan.metrics.map(MetricCatalog.named),
+      tokenizer: loaded.tokenizer, seed: means.seed, publicText: corpus.auxiliary,
+      vocabularySize: loaded.model.configuration.vocabularySize)
   }
 
   /// Statistics of the states at the cut after `inputBlocks` blocks, on public text.

@@ -1,3 +1,5 @@
+import TextScores
+
 /// Overlap of the two bags of tokens: what leaked if word order does not matter.
 package struct BagF1: LeakageMetric {
   package init() {}
@@ -10,14 +12,7 @@ package struct BagF1: LeakageMetric {
 
   package func score(_ document: ScoredDocument) -> Double? {
     guard !document.truthTokens.isEmpty else { return nil }
-    var left = document.truthTokens.reduce(into: [Int32: Int]()) { $0[$1, default: 0] += 1 }
-    var overlap = 0
-    for token in document.guessTokens {
-      if let count = left[token], count > 0 {
-        left[token] = count - 1
-        overlap += 1
-      }
-    }
+    let overlap = bagOverlap(document.truthTokens, document.guessTokens)
     return 2 * Double(overlap) / Double(document.truthTokens.count + document.guessTokens.count)
   }
 }

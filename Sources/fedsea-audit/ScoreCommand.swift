@@ -28,21 +28,22 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     let seen = try ViewFile.read(view)
-    let tokenizer = try TokenizerLoader.load(from: Checkpoint.open(at: LoadedModel.path(checkpoint, in: workspace.store)))
+    let opened = try Checkpoint.open(at: LoadedModel.path(checkpoint, in: workspace.store))
+    let (tokenizer, vocabulary) = (try TokenizerLoader.load(from: opened), opened.configuration.vocabularySize)
     guard tokenizer.sha256 == seen.identity.tokenizerSHA256 else {
       throw Fault(
         .invalidData, "the view was recorded with another tokenizer than that of \(checkpoint)", at: view,
         hint: "name its checkpoint with --checkpoint")
     }
     let guessed = try GuessesFile.read(guesses).validated(
-      runID: seen.identity.runID, offsets: seen.offsets, vocabulary: tokenizer.vocabularySize)
+      runID: seen.identity.runID, offsets: seen.offsets, vocabulary: vocabulary)
     let secret = try TruthFile.read(truth)
     guard secret.runID == seen.identity.runID else {
       throw Fault(.invalidData, "the truth belongs to run \(secret.runID), the view to \(seen.identity.runID)", at: truth)
     }
     // bits_per_token needs the model's own probabilities: `run` reports it, this command does not load weights.
     let metrics = MetricCatalog.all.filter { $0.descriptor.name != "bits_per_token" }
-    let scoring = Scoring(secret.documents, priors: nil, metrics: metrics, tokenizer: tokenizer, seed: seed)
+    let scoring = Scoring(secret.documents, priors: nil, metrics: metrics, tokenizer: tokenizer, seed: seed, vocabularySize: vocabulary)
     let entry = Scoring.Scored(
       attack: guessed.attack, isBaseline: false, channel: .inputHiddenStates,
       documents: try scoring.paired(guessed.reconstruction, messages: seen.messages),

@@ -50,7 +50,6 @@ import Testing
     }
   }
 
-  /// The right likelihood beats a wrong one where noise confuses tokens: Laplace noise scored as Gaussian of the same deviation does no better.
   /// Laws that draw nothing have no σ to keep from anybody; the proposals know what a clip does.
   @Test func proposalsKnowTheLaw() throws {
     for law in [NoiseStatement.Law.quantized, .sparsified, .permuted, .none] {
@@ -69,6 +68,7 @@ import Testing
     #expect(proposed.cost.candidateForwards < all.cost.candidateForwards)
   }
 
+  /// The right likelihood beats a wrong one where noise confuses tokens: Laplace noise scored as Gaussian of the same deviation does no better.
   @Test func laplaceIsScoredAsLaplace() throws {
     let scene = try Scene(documents: 40)
     var view = try Self.view(scene, DefensePlan(name: "laplace", noise: .relative(2)), p: 1)
@@ -128,5 +128,37 @@ import Testing
     let single = scene.accuracy(try scene.attack("sequential-matching", on: view))
     #expect(reference > single + 0.1, "the comparison needs noise that matters: σ/3 \(reference), σ \(single)")
     #expect(abs(averaged - reference) < 0.12, "groups of \(view.documents / once.count) sends \(averaged), one at σ/3 \(reference)")
+  }
+
+  /// Where a text has its length to itself, all pairs of that length are of one text, and its sends are linked all the same: four at σ = one at σ/2.
+  @Test func sendsOfOneTextAreLinked() throws {
+    var scene = try Scene(documents: 12, length: 14)
+    let words = scene.documents.flatMap { $0 }
+    var start = 0
+    let once = (0..<12).map { i -> [Int32] in
+      defer { start += 6 + i }
+      return (0..<6 + i).map { words[(start + $0) % words.count] }
+    }
+    let sigma = 1.5
+    scene.documents = once
+    let reference = scene.accuracy(try scene.attack("sequential-matching", on: try scene.view(1, sigma: sigma / 2)))
+    scene.documents = (0..<4).flatMap { _ in once }
+    let view = try scene.view(1, sigma: sigma)
+    let averaged = scene.accuracy(try scene.attack("averaging", on: view))
+    let single = scene.accuracy(try scene.attack("sequential-matching", on: view))
+    #expect(reference > single + 0.1, "the comparison needs noise that matters: σ/2 \(reference), σ \(single)")
+    #expect(abs(averaged - reference) < 0.1, "four sends \(averaged), one at σ/2 \(reference)")
+  }
+
+  /// Anchors and optimisation know a clip as sequential matching does, with σ stated or withheld.
+  @Test(arguments: ["anchors", "relaxed-vocabulary", "free-embedding"]) func clippedStatesAreReadByAll(name: String) throws {
+    let scene = try Scene(documents: 20)
+    let settings: [String: SettingValue] = name == "anchors" ? [:] : ["iterations": .number(40), "learning_rate": .number(0.1)]
+    let whole = scene.accuracy(try scene.attack(name, settings, on: scene.view(1, sigma: 0.02)))
+    var view = try scene.view(1, sigma: 0.02, clip: 0.5)
+    let clipped = scene.accuracy(try scene.attack(name, settings, on: view))
+    view.observations[.inputHiddenStates]?.noise.sigma = nil
+    let withheld = scene.accuracy(try scene.attack(name, settings, on: view))
+    #expect(whole > 0.15 && clipped > whole / 2 && withheld > clipped - 0.1, "\(name): \(whole), clipped \(clipped), σ withheld \(withheld)")
   }
 }

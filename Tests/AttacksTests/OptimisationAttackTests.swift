@@ -83,7 +83,7 @@ import Testing
     #expect(scene.accuracy(try scene.attack(name, Self.settings(name), on: view)) >= bar, "\(law)")
   }
 
-  /// σ that is withheld is estimated from how much more the states vary than those of public text.
+  /// σ that is withheld is estimated from first positions.
   @Test func withheldDeviationIsEstimated() throws {
     let scene = try Scene(documents: 20)
     var view = try scene.view(1, sigma: 0.5)

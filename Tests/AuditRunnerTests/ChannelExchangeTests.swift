@@ -301,4 +301,20 @@ import Testing
     }
     #expect(answered > 0 && refused > 0, "\(answered), \(refused)")
   }
+
+  /// Blocks that the server does not run, in channels that agree with each other: refused by whatever needs them.
+  @Test(arguments: [[0, 3], [0, 2], [-1, 3], [3, 4], [0, 1]]) func blocksOfTheClientAreRefused(blocks: [Int]) throws {
+    let scene = try Scene(documents: 10, length: 7)
+    var setting = try scene.setting(1, [.keys, .values, .attentionMaps], sigma: 0.3)
+    setting.capture.places = [.first, .last]
+    var (_, view) = try scene.view(setting)
+    for channel in [Channel.keys, .values, .attentionMaps] { view.observations[channel]?.blocks = blocks }
+    let place: [String: SettingValue] = ["block": .string("first")]
+    let quick: [String: SettingValue] = ["steps": .number(2), "width": .number(8)]
+    for (name, settings) in [
+      ("cache-inversion", place), ("cache-collision", place), ("map-inverter", quick), ("map-position-control", quick),
+    ] where blocks[0] < 1 || name.hasPrefix("map") {
+      #expect(throws: Fault.self, "\(name) of blocks \(blocks)") { try scene.attack(name, settings, on: view) }
+    }
+  }
 }

@@ -2,42 +2,69 @@ import Attacks
 import Audit
 import AuditRunner
 import Diagnostics
+import Foundation
 import Kernels
 import LeakageMetrics
+import Llama
 import PrivateText
 import SplitLearning
 import TestSupport
 import Testing
 
 @Suite struct ControlTests {
-  /// Found at every cut and under noise that leaves nothing else; not found when nothing was planted or rows do not belong to their tokens.
-  @Test func thePlantedLeakIsFoundIfItIsThere() throws {
-    let scene = try TinyScene()
-    for p in 0...2 {
-      for sigma in [0, 1e3] {
-        let control = try PlantedLeak.control(scene.view(p, sigma: sigma), cell: "c", scene.means, scene.scoring)
-        #expect(control.found && control.accuracy == 1, "p \(p), σ \(sigma): \(control.accuracy)")
-      }
-    }
-    let nothing = try PlantedLeak.control(scene.view(2, sigma: 10), cell: "c", scene.means, scene.scoring, strength: 0)
-    #expect(!nothing.found && nothing.partition == "p = 2, q = 0")
-    let controls = Controls(plantedLeaks: [nothing])
-    #expect(controls.problems.count == 1 && controls.problems[0].contains("was not found"))
-    // A scorer whose truth is shifted by one token does not find what was planted for the right one.
-    let shifted = scene.documents.map {
-      PrivateDocument(id: $0.id, text: $0.text, tokens: Array($0.tokens.dropFirst() + $0.tokens.prefix(1)))
-    }
-    let wrong = Scoring(shifted, priors: nil, metrics: [TokenAccuracy()], tokenizer: scene.scoring.tokenizer, seed: 1)
-    let found = try NearestEmbedding(["distance": .string("cosine"), "centered": .number(0)]).reconstruct(scene.view(0), with: scene.means)
-    { _ in }
-    #expect(try TokenAccuracy().estimate(wrong.paired(found), seed: 1)?.mean ?? 1 < 0.2)
+  private func setting(_ scene: TinyScene, _ p: Int) -> SplitExchange.Setting {
+    SplitExchange.Setting(
+      scene.model, PartitionPoints(input: p, output: 1), PreparedDefense(protector: Unprotected(), statement: .none, units: [:]),
+      channels: [.inputHiddenStates])
   }
 
-  @Test func aViewWithoutStatesGetsThePatternAlone() throws {
+  /// Found at every cut; not found when nothing was planted.
+  @Test func thePlantedLeakIsFoundIfItIsThere() throws {
+    let scene = try TinyScene(documents: 10)
+    for p in 0...2 {
+      let control = try PlantedLeak.control(setting(scene, p), cell: "c", scene.means, scene.scoring)
+      #expect(control.found && control.accuracy == 1, "p \(p): \(control.accuracy)")
+    }
+    let nothing = try PlantedLeak.control(setting(scene, 2), cell: "c", scene.means, scene.scoring, strength: 0)
+    #expect(!nothing.found && nothing.partition == "p = 2, q = 1")
+    let controls = Controls(plantedLeaks: [nothing])
+    #expect(controls.problems.count == 1 && controls.problems[0].contains("was not found"))
+  }
+
+  /// What goes wrong on the way is seen: rows that are filed one too late, documents in another order, a truth that is shifted by one token.
+  @Test func thePlantedLeakTellsWhetherRowsBelongToTheirTokens() throws {
     let scene = try TinyScene()
-    var view = scene.view(1)
-    view.observations = [:]
-    #expect(try PlantedLeak.control(view, cell: "c", scene.means, scene.scoring).found)
+    try PlantedLeak.inFolder { folder in
+      let good = try PlantedLeak.planted(setting(scene, 1), scene.scoring, in: folder)
+      #expect(try PlantedLeak.accuracy(good, scene.means, scene.scoring, in: folder) == 1)
+      let states = try #require(good.observations[.inputHiddenStates]?.values)
+      for order in [(0..<states.rows).map { ($0 + states.rows - 1) % states.rows }, (0..<states.rows).reversed()] {
+        var bad = good
+        bad.observations[.inputHiddenStates]?.values = scene.model.compute.gather(states, rows: order[...])
+        #expect(try PlantedLeak.accuracy(bad, scene.means, scene.scoring, in: folder) < 0.2)
+      }
+      let shifted = scene.documents.map {
+        PrivateDocument(id: $0.id, text: $0.text, tokens: Array($0.tokens.dropFirst() + $0.tokens.prefix(1)))
+      }
+      let wrong = Scoring(shifted, priors: nil, metrics: [TokenAccuracy()], tokenizer: scene.scoring.tokenizer, seed: 1)
+      #expect(try PlantedLeak.accuracy(good, scene.means, wrong, in: folder) < 0.2)
+    }
+  }
+
+  /// What attacks have for a prior is what bits are measured against: a distribution over text, in which control tokens next to never occur.
+  @Test func bitsAreMeasuredAgainstTheAttacksPrior() throws {
+    var scene = try TinyScene()
+    let control = Int32(7)
+    scene.means.excluded = [control]
+    let document = PrivateDocument(id: "d", text: "", tokens: [3, 9, control, 4])
+    let found = TruthPrior.logProbabilities([document], model: scene.model, scene.means)[0]
+    let logits = scene.model.logits([document.tokens])
+    for t in 1..<4 {
+      let p = logits[row: t - 1].map { exp(Double($0)) }
+      let other = p.enumerated().reduce(0) { $0 + ($1.offset == Int(control) ? 0 : $1.element) }
+      let expected = log(p[Int(document.tokens[t])] / other) - (document.tokens[t] == control ? 30 : 0)
+      #expect(abs(found[t] - expected) < 1e-3, "position \(t): \(found[t]), \(expected)")
+    }
   }
 
   /// An attack that reads some documents finds in them what it finds when it reads all, is scored on them, and gains over the baseline on them.

@@ -217,6 +217,18 @@ import Testing
     var without = victims.means
     without.shadow = nil
     #expect(throws: Fault.self) { try infer("membership-attention", [:], victims.view, without) }
+    // The client's noise is rehearsed whether or not the noisy states themselves are recorded.
+    var noisy = victims.view
+    noisy.inputNoise = NoiseStatement(defense: "gaussian", law: .gaussian, sigma: 0.5)
+    noisy.observations[.inputHiddenStates]?.noise = noisy.inputNoise
+    var alone = noisy
+    alone.observations[.inputHiddenStates] = nil
+    func scores(_ view: AdversaryView) throws -> [Double] {
+      guard case .scores(let scores, _) = try infer("membership-attention", [:], view, victims.means)[0].values else { return [] }
+      return scores
+    }
+    #expect(try scores(noisy) == scores(alone))
+    #expect(try scores(noisy) != scores(victims.view))
   }
 
   // MARK: - Attribute

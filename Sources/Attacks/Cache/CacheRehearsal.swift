@@ -26,10 +26,7 @@ struct CacheRehearsal: Sendable {
       (firstSigma, laterSigma, correction) = (0, 0, nil)
       return
     }
-    let clean = means.states(of: texts, inputBlocks: view.partition.input)
-    let noisy = noise.observed(
-      clean, sequences: texts.indices.flatMap { i in texts[i].map { _ in UInt64(i) } }, positions: texts.flatMap(\.indices),
-      random: CounterRandom(seed: means.trainingSeed, stream: "rehearsal/cache"), compute)
+    let (clean, noisy) = means.sent(Array(texts), inputBlocks: view.partition.input, under: noise, stream: "cache")
     let batch = PackedBatch(lengths: texts.map(\.count))
     func features(_ states: Matrix) -> Matrix {
       let between = model.stack[view.partition.input..<block]

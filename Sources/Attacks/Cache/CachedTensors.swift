@@ -2,6 +2,7 @@ import Audit
 import Diagnostics
 import Kernels
 import Llama
+import SplitLearning
 
 /// What a server block makes of a state, as an adversary of its cache observes it: chosen ones of keys, values and queries side by side, the
 /// rotation by position undone.
@@ -42,8 +43,11 @@ struct CachedTensors: Sendable {
       throw Fault(
         .invalidData, "\(attack): block \(place) was not recorded", hint: "recorded: \(recorded.map(String.init).joined(separator: ", "))")
     }
-    guard block < means.model.stack.blocks.count else {
-      throw Fault(.invalidData, "\(attack): the view is of block \(block), the model has \(means.model.stack.blocks.count)")
+    let blocks = means.model.stack.blocks.count
+    guard block >= view.partition.input, block < blocks else {
+      throw Fault(
+        .invalidData,
+        "\(attack): the view is of block \(block), the server's are from \(view.partition.input) on, of \(blocks) of the model")
     }
     let (weights, compute) = (means.model.stack.blocks[block], means.model.compute)
     let positions = (0..<view.documents).flatMap { Array(0..<view.range(of: $0).count) }

@@ -4,6 +4,7 @@ import Diagnostics
 import Kernels
 import Llama
 import SplitLearning
+import TextScores
 
 /// Which wording makes the model repeat what stands in the cache before it: the one of a few that does best on public passages, whose caches the
 /// attacker makes itself behind the client's published defense. Private text is never involved.
@@ -41,36 +42,21 @@ package struct InjectedInstruction {
     (self.text, tokens) = (choices[chosen], texts[chosen])
   }
 
-  /// The one whose continuations share most tokens with the passages; the first of equals, and without public text.
+  /// The one whose continuations have the highest ROUGE-1 F, over tokens in place of words; the first of equals, and without public text.
   private static func best(_ texts: [[Int32]], _ view: AdversaryView, _ means: AttackerMeans) -> Int {
     let passages = means.auxiliary.filter { !$0.isEmpty }.prefix(passages).map { Array($0.prefix(length)) }
     guard !passages.isEmpty else { return 0 }
     let (model, points) = (means.model, view.partition)
     let server = model.stack[points.input..<model.configuration.blocks - points.output]
     // A withheld deviation counts as none: it would move all wordings alike.
-    let sent = view.inputNoise.observed(
-      means.states(of: passages, inputBlocks: points.input),
-      sequences: passages.indices.flatMap { i in passages[i].map { _ in UInt64(i) } },
-      positions: passages.flatMap(\.indices), random: CounterRandom(seed: means.trainingSeed, stream: "rehearsal/instruction"),
-      model.compute)
+    let (_, sent) = means.sent(passages, inputBlocks: points.input, under: view.inputNoise, stream: "instruction")
     var captured = passages.map { _ in server.emptyCache() }
     _ = server.forward(sent, PackedBatch(lengths: passages.map(\.count)), caches: &captured)
     let scores = texts.map { text in
       var decoding = InjectedDecoding(model, points, captured: captured, excluded: means.excluded)
       let written = decoding.write(after: text, counts: passages.map(\.count)) {}
-      return zip(written, passages).reduce(0.0) { $0 + overlap($1.0, $1.1) }
+      return zip(written, passages).reduce(0.0) { $0 + f1(overlap: bagOverlap($1.0, $1.1), truth: $1.1.count, guess: $1.0.count) }
     }
     return scores.indices.max { scores[$0] < scores[$1] || (scores[$0] == scores[$1] && $0 > $1) } ?? 0
-  }
-
-  /// ROUGE-1's F, over tokens in place of words.
-  static func overlap(_ a: [Int32], _ b: [Int32]) -> Double {
-    var left = Dictionary(b.map { ($0, 1) }, uniquingKeysWith: +)
-    var shared = 0
-    for token in a where left[token, default: 0] > 0 {
-      left[token]! -= 1
-      shared += 1
-    }
-    return 2 * Double(shared) / Double(max(1, a.count + b.count))
   }
 }

@@ -55,7 +55,10 @@ struct WhitenedCache: Sendable {
     let (first, later) = (usual(firsts.sorted()) + energy, usual((0..<own.rows).filter { !firsts.contains($0) }) + energy)
     let starts = Set(view.offsets.dropLast())
     for r in 0..<whitened.rows {
-      let scale = Float(((starts.contains(r) ? first : later) / max(square(whitened, r), 1e-300)).squareRoot())
+      let own = square(whitened, r)
+      // A row of zeros has no direction and tells nothing.
+      guard own > 0 else { continue }
+      let scale = Float(((starts.contains(r) ? first : later) / own).squareRoot())
       for c in 0..<whitened.columns { whitened[r, c] *= scale }
     }
     observed = whitened

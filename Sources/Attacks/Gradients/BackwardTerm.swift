@@ -1,3 +1,4 @@
+import Audit
 package import Kernels
 
 /// How badly labels explain the gradient that a client returned for one document, in nats, and the gradient of that: what BiSR's backward step
@@ -41,8 +42,11 @@ package struct BackwardTerm: Sendable {
 
 extension CutGradients {
   /// Bounds on α for a document: what the size of its gradient says where that rises above the noise, otherwise what the loss's divisor does. A larger α
-  /// is matched by mixtures of labels, so the upper bound is near.
-  func scales(_ rows: Range<Int>, size: Double, expected: Double) -> ClosedRange<Double> {
+  /// is matched by mixtures of labels, so the upper bound is near. Labels that size is reckoned with are drawn from the victim's predictions.
+  func scales(_ document: Int, _ rows: Range<Int>, _ means: AttackerMeans) -> ClosedRange<Double> {
+    let item = UInt64(document)
+    let size = ExpectedScale.norm(self, rows, means, item: item)
+    let expected = ExpectedScale.of(self, rows, labels: labels[document], means, item: item, norm: size).value
     let count = Double(rows.count * gradients.columns)
     let square = gradients.slice(rows).values.reduce(0.0) { $0 + Double($1) * Double($1) }
     let own = square - count * sigma * sigma

@@ -72,7 +72,7 @@ package struct BidirectionalMatching: Attack {
     let returned = try CutGradients(view, means, attack: Self.description.name)
     let sent = try view.required(.inputHiddenStates, by: Self.description.name)
     try view.checkRows(sent.values, "states at the input cut", width: means.model.configuration.hiddenSize, Self.description.name)
-    let sigma = ChannelVariance.sigma(view, sent, means)
+    let sigma = NoiseEstimate.sigma(of: view, means)
     let deadline = budget.map { started.addingTimeInterval($0) }
     var found = Reconstruction(tokens: [])
     for document in 0..<view.documents {
@@ -140,10 +140,7 @@ package struct BidirectionalMatching: Attack {
     let sent = returned.gradients.slice(rows)
     let scores = LabelScores(model, sent, head, means)
     guard backwardWeight > 0 else { return (nil, scores) }
-    let item = UInt64(document)
-    let scales = returned.scales(
-      rows, size: ExpectedScale.norm(returned, rows, means, item: item),
-      expected: ExpectedScale.of(returned, rows, labels: returned.labels[document], means, item: item).value)
+    let scales = returned.scales(document, rows, means)
     return (BackwardTerm(model, sent, sigma: returned.deviation(rows), scales: scales, weight: backwardWeight), scores)
   }
 }

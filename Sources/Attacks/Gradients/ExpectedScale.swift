@@ -10,10 +10,13 @@ enum ExpectedScale {
   /// - Parameters:
   ///   - rows: the document's.
   ///   - item: names the draws of the labels.
-  static func of(_ seen: CutGradients, _ rows: Range<Int>, labels: Int, _ means: AttackerMeans, item: UInt64) -> GradientScale {
+  ///   - norm: as the function below has it, where it was worked out.
+  static func of(
+    _ seen: CutGradients, _ rows: Range<Int>, labels: Int, _ means: AttackerMeans, item: UInt64, norm known: Double? = nil
+  ) -> GradientScale {
     let plain = 1 / Double(labels)
     guard let clip = seen.clip, rows.count > 1 else { return GradientScale(mean: plain, deviation: plain) }
-    let norm = norm(seen, rows, means, item: item)
+    let norm = known ?? norm(seen, rows, means, item: item)
     let mean = min(plain, clip / max(norm, 1e-30))
     return GradientScale(mean: mean, deviation: mean / 2)
   }

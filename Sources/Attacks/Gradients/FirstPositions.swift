@@ -1,3 +1,4 @@
+import Audit
 import Checkpoints
 import Foundation
 import Kernels
@@ -20,26 +21,40 @@ struct FirstPositions {
   ///   - gradient: of the first block [H·D, C].
   ///   - bag: tokens of its row space.
   ///   - inputs: normalised embeddings of the vocabulary [V, C].
-  static func pairs(_ gradient: Matrix, bag: [Int32], inputs: Matrix, _ model: LlamaModel) -> [(first: Int32, second: Int32)] {
-    let (block, compute) = (model.stack.blocks[0], model.compute)
+  static func pairs(_ gradient: Matrix, bag: [Int32], inputs: Matrix, _ means: AttackerMeans) -> [(first: Int32, second: Int32)] {
+    let (block, compute) = (means.model.stack.blocks[0], means.model.compute)
     let normed = compute.gather(inputs, rows: bag.map(Int.init)[...])
     guard let deltas = solved(normed, gradient, compute) else { return [] }
-    let everyone = Matrix(rows: model.embedding.rows, columns: model.embedding.columns, values: model.embedding.values(compute))
-    func rotary(_ position: Int, rows: Int) -> RotaryTable {
-      RotaryTable(positions: [Int](repeating: position, count: rows), frequencies: model.stack.frequencies)
-    }
-    let keys = block.project(everyone, rotary: rotary(0, rows: everyone.rows), compute).key
-    var moved = keys
-    compute.rotate(&moved, heads: block.shape.groups, by: rotary(1, rows: moved.rows).inverse)
-    let squares = compute.product(squared(moved), groupSums(block.shape))
+    let keys = means.memory.table("keys of first positions") { Keys(means.model) }
     var found: [(first: Int32, second: Int32, misfit: Double)] = []
     for (i, second) in bag.enumerated() {
-      found += firsts(Array(deltas[row: i]), Array(keys[row: Int(second)]), moved, squares, block.shape, compute).map {
+      found += firsts(Array(deltas[row: i]), Array(keys.still[row: Int(second)]), keys.moved, keys.squares, block.shape, compute).map {
         ($0.0, second, $0.1)
       }
     }
     return found.sorted { $0.misfit == $1.misfit ? ($0.first, $0.second) < ($1.first, $1.second) : $0.misfit < $1.misfit }
       .map { ($0.first, $0.second) }
+  }
+
+  /// Keys of the first block of the whole vocabulary.
+  private struct Keys: Sendable {
+    /// [V, G·D] without rotation, and rotated back by one position; squares of the latter's heads [V, G].
+    let still: Matrix
+    let moved: Matrix
+    let squares: Matrix
+
+    init(_ model: LlamaModel) {
+      let (block, compute) = (model.stack.blocks[0], model.compute)
+      let everyone = Matrix(rows: model.embedding.rows, columns: model.embedding.columns, values: model.embedding.values(compute))
+      func rotary(_ position: Int) -> RotaryTable {
+        RotaryTable(positions: [Int](repeating: position, count: everyone.rows), frequencies: model.stack.frequencies)
+      }
+      still = block.project(everyone, rotary: rotary(0), compute).key
+      var rotated = still
+      compute.rotate(&rotated, heads: block.shape.groups, by: rotary(1).inverse)
+      moved = rotated
+      squares = compute.product(squared(moved), groupSums(block.shape))
+    }
   }
 
   /// First tokens that explain one δ [H·D], with the share of its norm that they leave.

@@ -107,10 +107,7 @@ package struct GradientMatching: Attack {
     }
     let rule = AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weightDecay: variant == .bisr ? 0.02 : 0)
     var moments = AdamW.Moments(count: soft.logits.values.count)
-    // Too large an α is matched by mixtures of labels, many of them; so it is bounded by what labels drawn from the prediction need.
-    let size = sent.values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-    let scale = size / max(1e-30, ExpectedScale.norm(seen, rows, means, item: UInt64(document)))
-    let scales = scale / 2...scale * 1.1
+    let scales = seen.scales(document, rows, means)
     var generator = random.generator(item: UInt64(document))
     for step in 0..<steps {
       let (weights, mixed) = compute.mixture(soft.logits, ids: soft.ids, temperature: 1, table: table.values, columns: table.columns)
@@ -133,7 +130,7 @@ package struct GradientMatching: Attack {
     return soft.tokens
   }
 
-  /// LAMP's discrete stage: swaps, moves and replacements of labels that lower distance + 0.2 · mean loss of the prediction.
+  /// LAMP's discrete stage: swaps, moves and replacements of labels that lower distance + `fluency` · mean loss of the prediction.
   private func move(
     _ soft: inout SoftLabels, _ model: SoftLabelGradient, _ sent: Matrix, _ table: Matrix, _ generator: inout CounterRandom.Sequence,
     _ compute: Compute

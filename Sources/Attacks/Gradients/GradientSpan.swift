@@ -68,7 +68,7 @@ package struct GradientSpan: Attack {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: Self.posteriorWidth))
     let ending = SpanEnding(means)
     // Noise on what the server computes with is noise on the labels' gradient.
-    let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means.model) : nil
+    let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means) : nil
     var (asked, unread): (Int, [NoSpan]) = (0, [])
     for message in 0..<messages {
       let documents = view.messages[message]..<view.messages[message + 1]
@@ -94,16 +94,17 @@ package struct GradientSpan: Attack {
           }
         } catch let fault as NoSpan { unread.append(fault) }
       }
+      let verified = gradients[1].flatMap { second in lastLabels.flatMap { Self.verified(texts, lengths, explaining: second, $0) } }
       let assigned: [[Int32]]
-      if let lastLabels, let second = gradients[1], let cut = Self.cut(texts, lengths, explaining: second, lastLabels) {
-        assigned = zip(cut, lastLabels.labels(second, cut)).map { text, last in text + (last.map { [$0] } ?? []) }
+      if let verified, let lastLabels, let second = gradients[1], !verified.isWhole {
+        assigned = zip(verified.texts, lastLabels.labels(second, verified.texts)).map { text, last in text + (last.map { [$0] } ?? []) }
       } else {
-        assigned = Self.assigned(texts, lengths)
+        assigned = verified?.texts ?? Self.assigned(texts, lengths)
       }
       for (length, text) in zip(lengths, assigned) {
         // Texts that are equally long may as well be each other's.
         let rivals = text.isEmpty ? [] : assigned.filter { $0.count == text.count && $0 != text }
-        let steps = ending.completed(text, rivals: rivals, bag: bag, length: length)
+        let steps = ending.completed(text, rivals: rivals, isVerified: verified != nil, bag: bag, length: length)
         found.tokens.append(steps.map(\.token))
         for step in steps { found.posterior!.append(step.posterior(width: Self.posteriorWidth), position: 0) }
       }
@@ -173,7 +174,7 @@ package struct GradientSpan: Attack {
       block: model.stack[0..<1].merged(), model: model, span: span, norm: (next.attentionNorm, next.epsilon), bag: bag,
       threshold: stateThreshold)
     let firsts = Array(Self.firstTokens(bag, means).prefix(firstTokens))
-    let pairs = FirstPositions.pairs(gradient, bag: bag, inputs: table, model)
+    let pairs = FirstPositions.pairs(gradient, bag: bag, inputs: table, means)
     return try search.texts(pairs, firsts, lengths.filter { $0 > 2 }, progress: progress)
   }
 
@@ -191,30 +192,36 @@ package struct GradientSpan: Attack {
   /// Documents of a message whose texts are tried in every order.
   private static let mostReordered = 4
 
-  /// The texts without their last tokens, one a document, where they explain the gradient: states much like earlier ones fit the span beyond a text's end,
-  /// and lengths say where that is. Nil where no order of the texts does, as with noise on ∂L/∂h_B, which gives last tokens a trace.
-  private static func cut(_ texts: [[Int32]], _ lengths: [Int], explaining gradient: Matrix, _ labels: LastLabels) -> [[Int32]]? {
+  /// The texts, one a document, as long as they explain the gradient: states much like earlier ones fit the span beyond a text's end, and lengths say
+  /// where that is. Without their last tokens, or whole where noise on ∂L/∂h_B gave these a trace. Nil where no order of the texts explains it.
+  private static func verified(_ texts: [[Int32]], _ lengths: [Int], explaining gradient: Matrix, _ labels: LastLabels) -> (
+    texts: [[Int32]], isWhole: Bool
+  )? {
     guard texts.count >= lengths.count, lengths.allSatisfy({ $0 > 2 }) else { return nil }
     let longest = lengths.indices.sorted { (lengths[$0], $1) > (lengths[$1], $0) }
     let ranked = texts.prefix(lengths.count).sorted { $0.count > $1.count }
-    func fitting(_ chosen: [[Int32]]) -> [[Int32]]? {
-      let whole = zip(longest, chosen).allSatisfy { $1.count >= lengths[$0] - 1 }
-      let cut = zip(longest, chosen).map { Array($1.prefix(lengths[$0] - 1)) }
+    func fitting(_ chosen: [[Int32]], missing: Int) -> [[Int32]]? {
+      let whole = zip(longest, chosen).allSatisfy { $1.count >= lengths[$0] - missing }
+      let cut = zip(longest, chosen).map { Array($1.prefix(lengths[$0] - missing)) }
       guard whole, labels.misfit(gradient, cut) < rounding else { return nil }
       var out = [[Int32]](repeating: [], count: lengths.count)
       for (document, text) in zip(longest, cut) { out[document] = text }
       return out
     }
-    func orders(_ left: [[Int32]], after chosen: [[Int32]]) -> [[Int32]]? {
-      if left.isEmpty { return fitting(chosen) }
+    func orders(_ left: [[Int32]], after chosen: [[Int32]], missing: Int) -> [[Int32]]? {
+      if left.isEmpty { return fitting(chosen, missing: missing) }
       for i in left.indices {
         var rest = left
         let next = rest.remove(at: i)
-        if let found = orders(rest, after: chosen + [next]) { return found }
+        if let found = orders(rest, after: chosen + [next], missing: missing) { return found }
       }
       return nil
     }
-    return lengths.count <= mostReordered ? orders(ranked, after: []) : fitting(ranked)
+    for missing in [1, 0] {
+      let found = lengths.count <= mostReordered ? orders(ranked, after: [], missing: missing) : fitting(ranked, missing: missing)
+      if let found { return (found, missing == 0) }
+    }
+    return nil
   }
 
   /// Which text is which document's: pairs whose lengths fit best first; documents that are left get an empty one. Without noise a text ends one

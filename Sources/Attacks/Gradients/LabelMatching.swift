@@ -41,8 +41,9 @@ package struct LabelMatching: Attack {
   private let unlabelled: Double
 
   static let posteriorWidth = 64
-  /// The same for the last row of a document, which has no label when labels are the next tokens.
+  /// `unlabelled` of a document's last row, which has no label when labels are the next tokens.
   private static let unlabelledLast = 0.5
+  /// Labels that were not worked out may hold this much of the posterior.
   private static let share = 1e-4
   /// Rows whose predictions are worked out at once.
   private static let rowsAtOnce = 64

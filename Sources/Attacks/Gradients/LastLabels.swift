@@ -1,3 +1,4 @@
+import Audit
 import Checkpoints
 import Foundation
 import Kernels
@@ -22,8 +23,10 @@ struct LastLabels {
   private static let distinct = 2.0
 
   private let model: LlamaModel
+  /// The head's rows [V, C].
+  private let table: Matrix
 
-  init(_ model: LlamaModel) { self.model = model }
+  init(_ means: AttackerMeans) { (model, table) = (means.model, LabelTable.of(means).weights) }
 
   /// - Parameters:
   ///   - gradient: ∂L/∂W_Q of the second block, summed over the message, [H·D, C].
@@ -76,7 +79,6 @@ struct LastLabels {
     prediction.values = prediction.values.map { expf($0 - normaliser) }
     unit[row: width] = head.weight.applyTransposed(prediction, compute)[row: 0]
     let back = pass.queryTransposed(pass.normTransposed(unit, row: row, head), row: row)
-    let table = Matrix(rows: head.weight.rows, columns: width, values: head.weight.values(compute))
     let moved = compute.product(table, back.slice(0..<width))
     let mean = Array(back[row: width])
     let size = delta.reduce(0.0) { $0 + Double($1) * Double($1) }

@@ -11,10 +11,12 @@ struct SpanEnding {
 
   init(_ means: AttackerMeans) { (prior, vocabulary) = (LanguagePrior(means), means.model.configuration.vocabularySize) }
 
-  /// A token that is known, up to those that stand at its place in texts of the same length, or drawn from a distribution.
+  /// A token that a span gave, up to those that stand at its place in texts of the same length, or one drawn from a distribution.
   struct Step {
     var token: Int32
     var rivals: [Int32] = []
+    /// Probability that the span misled: little where the texts of the message explain its whole gradient.
+    var doubt = 0.0
     /// ln p [V]; nil for a token that the span gave.
     var logProbabilities: [Float]?
 
@@ -23,7 +25,6 @@ struct SpanEnding {
       if let logProbabilities {
         out.append(densest: logProbabilities, width: width)
       } else {
-        let doubt = 1e-3
         var counts: [(token: Int32, count: Int)] = [(token, 1)]
         for rival in rivals {
           if let known = counts.firstIndex(where: { $0.token == rival }) { counts[known].count += 1 } else { counts.append((rival, 1)) }
@@ -38,17 +39,22 @@ struct SpanEnding {
     }
   }
 
+  /// Doubt about texts that explain the gradient, and about others.
+  private static let doubts = (verified: 1e-3, other: 0.05)
+
   /// - Parameters:
   ///   - text: the known beginning; rivals: texts as long, any of which may be this document's.
+  ///   - isVerified: whether the texts of the message explain its whole gradient.
   ///   - bag: tokens of the whole message; those that were not used yet are preferred where the text is unknown.
   ///   - length: of the document.
-  func completed(_ text: [Int32], rivals: [[Int32]], bag: [Int32], length: Int) -> [Step] {
-    var steps = text.prefix(length).enumerated().map { i, token in Step(token: token, rivals: rivals.map { $0[i] }) }
+  func completed(_ text: [Int32], rivals: [[Int32]], isVerified: Bool, bag: [Int32], length: Int) -> [Step] {
+    let doubt = isVerified ? Self.doubts.verified : Self.doubts.other
+    var steps = text.prefix(length).enumerated().map { i, token in Step(token: token, rivals: rivals.map { $0[i] }, doubt: doubt) }
     guard steps.count < length else { return steps }
     var branch = prior.start()
     for token in text { branch = prior.advance([(branch, token)])[0] }
     // Nothing of the bag is known of a document's last token, nor of its first.
-    var unused = Set(bag)
+    var unused = Set(bag).subtracting(text.dropFirst())
     while steps.count < length {
       var row = prior.logProbabilities(of: branch)
       let isInside = steps.count > 0 && steps.count < length - 1 && !bag.isEmpty

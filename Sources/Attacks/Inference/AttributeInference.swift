@@ -27,8 +27,7 @@ package struct AttributeInference: InferenceAttack {
         .invalidData, "\(Self.description.name) learns from public text of two kinds, and there is none",
         hint: "threat_model.auxiliary: prose-and-dialogue")
     }
-    let sigma =
-      observation.noise.sigma == nil ? NoiseEstimate.sigma(view, observation.values, observation.noise, means.attacker) : nil
+    let sigma = observation.noise.sigma == nil ? NoiseEstimate.sigma(of: view, means.attacker) : nil
     let rehearsal = means.attacker.rehearsal(like: view, passages: 0..<attributes.count, sigma: sigma, stream: "attribute")
     guard let states = rehearsal.view.observations[.inputHiddenStates], rehearsal.view.documents == attributes.count,
       states.values.columns == observation.values.columns

@@ -76,11 +76,7 @@ package struct MembershipAttention: InferenceAttack {
   ) -> [Double] {
     var own = means
     own.model = model
-    let noise = view.observations[.inputHiddenStates]?.noise ?? .none
-    let clean = own.states(of: [text], inputBlocks: view.partition.input)
-    let sent = noise.observed(
-      clean, sequences: text.map { _ in UInt64(number) }, positions: Array(text.indices),
-      random: CounterRandom(seed: means.trainingSeed, stream: "rehearsal/attention"), model.compute)
+    let (_, sent) = own.sent([text], inputBlocks: view.partition.input, under: view.inputNoise, number: number, stream: "attention")
     var found: [Int: Matrix] = [:]
     let probe = ActivationProbe(
       wants: { $0.tensor == .map && blocks.contains($0.block) }, record: { point, matrix in found[point.block] = matrix })

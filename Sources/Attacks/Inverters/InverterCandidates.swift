@@ -31,6 +31,8 @@ final class InverterCandidates {
     learn(Set(labels.map(Int.init)).filter { known[$0] == nil }.sorted())
     var certain = Set(ranked)
     for label in labels { certain.formUnion(known[Int(label)]!) }
+    // A sample of what is left would be most of it.
+    guard certain.count + 2 * Self.sampled < size else { return (Array(0..<size), [Float](repeating: 0, count: size)) }
     var draws = CounterRandom(seed: seed, stream: "inverter/negatives").generator(item: UInt64(step))
     var others = Set<Int>()
     while others.count < Self.sampled {

@@ -17,7 +17,7 @@ struct InverterSettings: Sendable {
     "steps": "training steps, default 200; 0 leaves linear discriminant analysis", "rows_per_step": "positions a step, default 512",
     "budget_seconds": "training stops after so many seconds, default 240; a run that it cuts short depends on the machine's speed",
     "noise_estimate":
-      "where sigma is withheld: 1 (default) estimates it from second moments of the view, 0 assumes noise as strong as the states",
+      "where sigma is withheld: 1 (default) estimates it from first positions, whose codebook is exact, 0 assumes noise as strong as the states",
   ]
 
   init(_ reader: SettingReader) throws {

@@ -3,7 +3,7 @@ import Foundation
 import Kernels
 
 /// What a position's attention says of it, from maps alone: for every recorded head how much it attends to itself, to the three positions before it and
-/// to the first, the entropy of its row, and how much later positions attend to it, on average and at most. The last two columns are the position.
+/// to the first, the entropy of its row, and how much later positions attend to it, on average and at most. The last two columns are the position, and 1 at a text's last.
 enum MapFeatures {
   private static let perHead = 8
 
@@ -38,19 +38,26 @@ enum MapFeatures {
           for (k, value) in values.enumerated() { out[start + t, head * perHead + k] = value }
         }
         out[start + t, perHead * heads] = position(t)
-        out[start + t, perHead * heads + 1] = count > t + 1 ? 0 : 1
+        out[start + t, perHead * heads + 1] = isLast(t, of: count)
       }
     }
     return out
   }
 
-  /// Everything but the position set to nothing: the control that knows where a token stands and no map.
-  static func positionsOnly(_ features: Matrix) -> Matrix {
-    var out = features
-    for r in 0..<out.rows { for c in 0..<out.columns - 2 { out[r, c] = 0 } }
+  /// The same with everything but position and end set to nothing: for the control that knows where a token stands and no map.
+  static func positions(lengths: [Int], heads: Int) -> Matrix {
+    var out = Matrix(rows: lengths.reduce(0, +), columns: perHead * heads + 2)
+    var row = 0
+    for count in lengths {
+      for t in 0..<count {
+        (out[row, perHead * heads], out[row, perHead * heads + 1]) = (position(t), isLast(t, of: count))
+        row += 1
+      }
+    }
     return out
   }
 
   private static func level(_ p: Float) -> Float { log(p + 1e-3) / 3 + 1 }
   private static func position(_ t: Int) -> Float { log(Float(t + 1)) / 2 - 1 }
+  private static func isLast(_ t: Int, of count: Int) -> Float { count > t + 1 ? 0 : 1 }
 }

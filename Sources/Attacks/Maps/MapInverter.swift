@@ -47,7 +47,7 @@ package struct MapPositionControl: Attack {
 }
 
 /// What the map inverter and its control share: public text as training material, and the loop.
-struct MapTraining: Sendable {
+struct MapTraining: Sendable, Hashable {
   static let texts = [
     "steps": "most training steps of 8 passages, default 600", "budget_seconds": "most seconds of training, default 60",
     "width": "hidden units of each layer, default 96",
@@ -74,12 +74,13 @@ struct MapTraining: Sendable {
   func reconstruct(
     _ view: AdversaryView, _ means: AttackerMeans, positionsOnly: Bool, by attack: String, _ progress: (Double) throws -> Void
   ) throws -> Reconstruction {
-    let (started, compute) = (Date(), means.model.compute)
+    let compute = means.model.compute
     let seen = try view.required(.attentionMaps, by: attack)
     try view.requireKnownNoise(by: attack)
     let allHeads = means.model.configuration.heads
     let heads = seen.heads.isEmpty ? Array(0..<allHeads) : seen.heads
-    guard !seen.blocks.isEmpty, seen.blocks.allSatisfy({ $0 < means.model.stack.blocks.count }), heads.allSatisfy({ $0 < allHeads }),
+    let server = view.partition.input..<max(view.partition.input, means.model.stack.blocks.count)
+    guard !seen.blocks.isEmpty, seen.blocks.allSatisfy(server.contains), heads.allSatisfy((0..<allHeads).contains),
       seen.values.columns.isMultiple(of: seen.blocks.count * heads.count)
     else { throw Fault(.invalidData, "\(attack): the maps are of other blocks or heads than this model has") }
     let maps = seen.blocks.count * heads.count
@@ -87,41 +88,17 @@ struct MapTraining: Sendable {
     guard (0..<view.documents).allSatisfy({ view.range(of: $0).count <= longest }) else {
       throw Fault(.invalidData, "\(attack): maps of \(longest) positions for longer documents")
     }
-    func visible(_ features: Matrix) -> Matrix { positionsOnly ? MapFeatures.positionsOnly(features) : features }
-    let own = visible(MapFeatures.features(seen.values, offsets: view.offsets, heads: maps, longest: longest))
-
-    let texts = Array(means.auxiliary.filter { $0.count > 1 && $0.count <= longest }.prefix(Self.mostPassages))
-    guard texts.count >= 8 else {
-      throw Fault(.invalidData, "\(attack): \(texts.count) public passages of at most \(longest) tokens, 8 are needed")
-    }
-    var counts: [Int32: Int] = [:]
-    for token in texts.joined() { counts[token, default: 0] += 1 }
-    let classes = counts.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }.prefix(Self.mostClasses).map(\.key)
-    let index = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
-    let material = try rehearsed(texts, view, means, blocks: seen.blocks, heads: heads, longest: longest) { try progress(0.2 * $0) }
-
-    var network = MapNetwork(inputs: own.columns, width: width, classes: classes.count, seed: means.trainingSeed)
-    let total = Double(classes.reduce(0) { $0 + counts[$1]! })
-    network.start(at: classes.map { Float(log(Double(counts[$0]!) / total)) })
-    var draws = CounterRandom(seed: means.trainingSeed, stream: "map-inverter/order").generator()
-    var (moments, rule) = ([String: AdamW.Moments](), AdamW(epsilon: 1e-8, weightDecay: 1e-5))
-    rule.beta2 = 0.99
-    let schedule = LearningRateSchedule(peak: Self.rate, warmup: min(20, steps), steps: steps)
-    let began = Date()
-    for step in 0..<steps {
-      guard Date().timeIntervalSince(began) < budget else { break }
-      let chosen = (0..<Self.passagesPerStep).map { _ in Int.random(in: 0..<texts.count, using: &draws) }
-      let batch = PackedBatch(lengths: chosen.map { texts[$0].count })
-      let x = visible(Matrix(stacking: chosen.map { material[$0] }))
-      network.visit("") { _, tensor in tensor.gradient = Matrix(rows: tensor.value.rows, columns: tensor.value.columns) }
-      _ = network.learn(x, batch, labels: chosen.flatMap { texts[$0].map { index[$0] ?? -1 } }, compute)
-      network.visit("") { name, tensor in
-        var own = moments.removeValue(forKey: name) ?? AdamW.Moments(count: tensor.value.values.count)
-        rule.update(&tensor.value.values, gradient: tensor.gradient.values, &own, rate: schedule.rate(step), step: step + 1)
-        moments[name] = own
+    let own =
+      positionsOnly
+      ? MapFeatures.positions(lengths: (0..<view.documents).map { view.range(of: $0).count }, heads: maps)
+      : MapFeatures.features(seen.values, offsets: view.offsets, heads: maps, longest: longest)
+    let key = "map-inverter/\(view.partition.input)/\(seen.blocks)/\(heads)/\(longest)/\(view.inputNoise)/\(self)/\(positionsOnly)"
+    let trained: Trained = try means.memory.table(key) {
+      try self.trained(view, means, blocks: seen.blocks, heads: heads, longest: longest, positionsOnly: positionsOnly, by: attack) {
+        try progress(0.95 * $0)
       }
-      try progress(0.2 + 0.75 * Double(step + 1) / Double(steps))
     }
+    let (network, classes, reading) = (trained.network, trained.classes, Date())
 
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     for document in 0..<view.documents {
@@ -140,8 +117,59 @@ struct MapTraining: Sendable {
       }
       found.tokens.append(tokens)
     }
-    found.cost = AttackCost(seconds: Date().timeIntervalSince(started))
+    found.cost = AttackCost(seconds: trained.seconds + Date().timeIntervalSince(reading))
     return found
+  }
+
+  /// A network ready for use, what its outputs are of, and the seconds that it took.
+  private struct Trained: Sendable {
+    var network: MapNetwork
+    var classes: [Int32]
+    var seconds: Double
+  }
+
+  /// Learns from public text as if its maps had been recorded like the victim's. Once for all seeds of a plan.
+  private func trained(
+    _ view: AdversaryView, _ means: AttackerMeans, blocks: [Int], heads: [Int], longest: Int, positionsOnly: Bool, by attack: String,
+    _ progress: (Double) throws -> Void
+  ) throws -> Trained {
+    let (started, compute) = (Date(), means.model.compute)
+    let texts = Array(means.auxiliary.filter { $0.count > 1 && $0.count <= longest }.prefix(Self.mostPassages))
+    guard texts.count >= 8 else {
+      throw Fault(.invalidData, "\(attack): \(texts.count) public passages of at most \(longest) tokens, 8 are needed")
+    }
+    var counts: [Int32: Int] = [:]
+    for token in texts.joined() { counts[token, default: 0] += 1 }
+    let classes = counts.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }.prefix(Self.mostClasses).map(\.key)
+    let index = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
+    let material =
+      try positionsOnly
+      ? texts.map { MapFeatures.positions(lengths: [$0.count], heads: blocks.count * heads.count) }
+      : rehearsed(texts, view, means, blocks: blocks, heads: heads, longest: longest) { try progress(0.2 * $0) }
+
+    var network = MapNetwork(inputs: material[0].columns, width: width, classes: classes.count, seed: means.trainingSeed)
+    let total = Double(classes.reduce(0) { $0 + counts[$1]! })
+    network.start(at: classes.map { Float(log(Double(counts[$0]!) / total)) })
+    var draws = CounterRandom(seed: means.trainingSeed, stream: "map-inverter/order").generator()
+    var (moments, rule) = ([String: AdamW.Moments](), AdamW(epsilon: 1e-8, weightDecay: 1e-5))
+    rule.beta2 = 0.99
+    let schedule = LearningRateSchedule(peak: Self.rate, warmup: min(20, steps), steps: steps)
+    let began = Date()
+    for step in 0..<steps {
+      guard Date().timeIntervalSince(began) < budget else { break }
+      let chosen = (0..<Self.passagesPerStep).map { _ in Int.random(in: 0..<texts.count, using: &draws) }
+      let batch = PackedBatch(lengths: chosen.map { texts[$0].count })
+      let x = Matrix(stacking: chosen.map { material[$0] })
+      network.visit("") { _, tensor in tensor.gradient = Matrix(rows: tensor.value.rows, columns: tensor.value.columns) }
+      _ = network.learn(x, batch, labels: chosen.flatMap { texts[$0].map { index[$0] ?? -1 } }, compute)
+      network.visit("") { name, tensor in
+        var own = moments.removeValue(forKey: name) ?? AdamW.Moments(count: tensor.value.values.count)
+        rule.update(&tensor.value.values, gradient: tensor.gradient.values, &own, rate: schedule.rate(step), step: step + 1)
+        moments[name] = own
+      }
+      try progress(0.2 + 0.8 * Double(step + 1) / Double(steps))
+    }
+    return Trained(network: network, classes: classes, seconds: Date().timeIntervalSince(started))
   }
 
   /// Features of every public passage, as if its maps had been recorded like the victim's.
@@ -149,14 +177,10 @@ struct MapTraining: Sendable {
     _ texts: [[Int32]], _ view: AdversaryView, _ means: AttackerMeans, blocks: [Int], heads: [Int], longest: Int,
     _ progress: (Double) throws -> Void
   ) throws -> [Matrix] {
-    let (model, compute, p) = (means.model, means.model.compute, view.partition.input)
-    guard let last = blocks.last, p <= last else { throw Fault(.invalidData, "maps of a block that the server does not run") }
-    let server = model.stack[p..<last + 1]
-    let random = CounterRandom(seed: means.trainingSeed, stream: "rehearsal/maps")
+    let (model, p) = (means.model, view.partition.input)
+    let server = model.stack[p..<blocks[blocks.count - 1] + 1]
     return try texts.enumerated().map { i, text in
-      let clean = means.states(of: [text], inputBlocks: p)
-      let sent = view.inputNoise.observed(
-        clean, sequences: text.map { _ in UInt64(i) }, positions: Array(text.indices), random: random, compute)
+      let (_, sent) = means.sent([text], inputBlocks: p, under: view.inputNoise, number: i, stream: "maps")
       var seen: [Int: Matrix] = [:]
       let probe = ActivationProbe(
         wants: { $0.tensor == .map && blocks.contains($0.block) }, record: { seen[$0.block] = $1 })

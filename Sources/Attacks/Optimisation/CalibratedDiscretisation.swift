@@ -47,9 +47,10 @@ struct CalibratedDiscretisation {
   func decode(
     _ vectors: Matrix, _ chunk: InversionChunk, _ means: AttackerMeans, progress: (Double) throws -> Void
   ) throws -> (documents: [Document], forwards: Int) {
-    let stack = means.model.stack[0..<chunk.inputBlocks]
+    let (stack, compute) = (means.model.stack[0..<chunk.inputBlocks], means.model.compute)
     let prior = priorCandidates > 0 ? LanguagePrior(means) : nil
-    let likelihood = StateLikelihood(chunk)
+    let likelihood = CandidateLikelihood(noise: chunk.noise, sigma: Float(chunk.sigma))
+    let target = likelihood.target(chunk.observed)
     let least = chunk.sigma > 0 ? Self.roundsUnderNoise : 1
     let near = EmbeddingNeighbours.of(means)
     var states = (0..<chunk.batch.sequences).map { _ in State(cache: stack.emptyCache(), prior: prior?.start()) }
@@ -64,7 +65,7 @@ struct CalibratedDiscretisation {
         let open = active.indices.filter { k in round < least || !(scored[k].max { $0.score < $1.score }?.fits ?? false) }
         guard !open.isEmpty else { break }
         let size = Int(pow(Double(Self.growth), Double(round)))
-        let lists = near.nearest(means.model.compute.gather(vectors, rows: open.map { rows[$0] }[...]), count: neighbours * size)
+        let lists = near.nearest(compute.gather(vectors, rows: open.map { rows[$0] }[...]), count: neighbours * size)
         var work: [(slot: Int, token: Int32)] = []
         for (k, list) in zip(open, lists) {
           let known = Set(scored[k].map(\.token))
@@ -76,10 +77,12 @@ struct CalibratedDiscretisation {
           let batch = work[start..<min(start + Codebook.batch, work.count)]
           let found = stack.candidates(
             means.model.embedding.gather(batch.map(\.token)), prefixOf: batch.map(\.slot), caches: active.map { states[$0].cache })
-          let fits = likelihood.evaluate(found, rows: batch.map { rows[$0.slot] }, means.model.compute)
-          for ((slot, token), fit) in zip(batch, fits) {
+          let distances = likelihood.distances(
+            likelihood.compared(found, compute), target, rows: batch.map { Int32(rows[$0.slot]) }, isFirst: t == 0, compute)
+          for ((slot, token), distance) in zip(batch, distances) {
+            let scale = likelihood.scale(target, row: rows[slot], isFirst: t == 0, best: 0)
             let bonus = priorWeight * (logPriors[slot]?[Int(token)] ?? 0)
-            scored[slot].append(Scored(token: token, score: fit.logLikelihood + bonus, fits: fit.isTrue))
+            scored[slot].append(Scored(token: token, score: bonus - scale.weight * distance, fits: distance <= scale.limit))
           }
         }
         forwards += work.count
@@ -117,41 +120,6 @@ struct CalibratedDiscretisation {
     for (k, i) in going.enumerated() {
       states[i].cache = caches[k]
       if let branches { states[i].prior = branches[k] }
-    }
-  }
-}
-
-/// ln p(y_t | state) of candidate states under the published law, up to a constant of the row.
-struct StateLikelihood {
-  private let chunk: InversionChunk
-  /// Standard deviation of the likelihood of every row: the noise, and at least a thousandth of the row's RMS.
-  private let deviations: [Float]
-
-  init(_ chunk: InversionChunk) {
-    self.chunk = chunk
-    // Rounding and dropping draw nothing: the truth differs by less than a step, or not at all.
-    let law = chunk.noise.law == .quantized ? (chunk.noise.step ?? 0) / 12.0.squareRoot() : chunk.sigma
-    deviations = (0..<chunk.observed.rows).map { r in
-      let y = chunk.observed[row: r]
-      let rms = (y.reduce(0) { $0 + $1 * $1 } / Float(max(1, y.count))).squareRoot()
-      return max(Float(law), rms * CutLoss.rounding, 1e-12)
-    }
-  }
-
-  /// - Parameters:
-  ///   - states: [B, C], before the defense.
-  ///   - rows: the observed row that each is compared with.
-  /// - Returns: the log-likelihood, and whether the residual is no larger than the truth's would be (six deviations of its square).
-  func evaluate(_ states: Matrix, rows: [Int], _ compute: Compute) -> [(logLikelihood: Float, isTrue: Bool)] {
-    let sent = chunk.noise.deterministic(states, compute)
-    let distances = compute.squaredDistances(sent, to: chunk.observed, target: rows.map(Int32.init))
-    let width = Float(states.columns)
-    return rows.indices.map { i in
-      let (deviation, row) = (deviations[rows[i]], chunk.observed[row: rows[i]])
-      let isTrue = distances[i] <= deviation * deviation * (width + 6 * (2 * width).squareRoot())
-      guard chunk.noise.law == .laplace, chunk.sigma > 0 else { return (-distances[i] / (2 * deviation * deviation), isTrue) }
-      let absolute = zip(sent[row: i], row).reduce(0) { $0 + abs($1.0 - $1.1) }
-      return (-absolute * Float(2).squareRoot() / deviation, isTrue)
     }
   }
 }

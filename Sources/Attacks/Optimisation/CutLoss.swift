@@ -126,41 +126,19 @@ package struct CutLoss: Sendable {
 /// Variance of every channel of the clean states at a cut over the later positions of public text: the unit in which channels are comparable.
 enum ChannelVariance {
   /// [C], ones without public text. At most 64 passages; made once per run.
-  static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> [Float] { moments(inputBlocks, means).map(\.variance) }
-
-  private struct Moment: Sendable {
-    var mean = 0.0
-    var variance: Float = 1
-  }
-
-  private static func moments(_ inputBlocks: Int, _ means: AttackerMeans) -> [Moment] {
+  static func at(_ inputBlocks: Int, _ means: AttackerMeans) -> [Float] {
     means.memory.table("channel-variance/\(inputBlocks)") {
       let passages = Array(means.auxiliary.prefix(64))
       let states = means.states(of: passages, inputBlocks: inputBlocks)
       let firsts = Set(passages.reduce(into: [0]) { $0.append($0.last! + $1.count) })
       let rows = (0..<states.rows).filter { !firsts.contains($0) }
-      guard rows.count > 1 else { return [Moment](repeating: Moment(), count: means.model.configuration.hiddenSize) }
+      guard rows.count > 1 else { return [Float](repeating: 1, count: means.model.configuration.hiddenSize) }
       return (0..<states.columns).map { c in
         let mean = rows.reduce(0.0) { $0 + Double(states[$1, c]) } / Double(rows.count)
         let square = rows.reduce(0.0) { $0 + pow(Double(states[$1, c]) - mean, 2) } / Double(rows.count)
-        return Moment(mean: mean, variance: max(1e-8, Float(square)))
+        return max(1e-8, Float(square))
       }
     }
-  }
-
-  /// The deviation of the noise: as stated, or where it is withheld the square root of the median over channels of how much more the observed
-  /// values vary than those of public text do. Activation units.
-  static func sigma(_ view: AdversaryView, _ observation: Observation, _ means: AttackerMeans) -> Double {
-    if let stated = observation.noise.sigma { return stated }
-    let expected = moments(view.partition.input, means)
-    let firsts = Set(view.offsets)
-    let rows = (0..<observation.values.rows).filter { !firsts.contains($0) }
-    guard rows.count > 1 else { return 0 }
-    let extra = expected.indices.map { c -> Double in
-      let mean = rows.reduce(0.0) { $0 + Double(observation.values[$1, c]) } / Double(rows.count)
-      return rows.reduce(0.0) { $0 + pow(Double(observation.values[$1, c]) - mean, 2) } / Double(rows.count) - Double(expected[c].variance)
-    }
-    return max(0, extra.sorted()[extra.count / 2]).squareRoot()
   }
 }
 

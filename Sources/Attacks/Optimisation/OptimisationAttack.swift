@@ -131,7 +131,7 @@ extension OptimisationAttack {
     let c = means.model.configuration
     let perRow = view.partition.input * (8 * c.hiddenSize + 4 * c.feedForwardSize) + 8 * c.hiddenSize + width(means)
     let most = max(1, (1 << 27) / perRow)
-    let sigma = ChannelVariance.sigma(view, observation, means)
+    let sigma = NoiseEstimate.sigma(of: view, means)
     var chunks: [InversionChunk] = []
     var first = 0
     while first < view.documents {
@@ -153,7 +153,7 @@ extension OptimisationAttack {
   ) throws -> Float {
     let middle = Self.rates[Self.rates.count / 2]
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
-    let sigma = ChannelVariance.sigma(view, observation, means)
+    let sigma = NoiseEstimate.sigma(of: view, means)
     let key =
       "rate/\(Self.description.name)/\(view.partition.input)/\(observation.noise)/\(sigma)/\(optimisation.iterations)/\(optimisation.precision)/\(tuningKey)"
     var cost = 0

@@ -113,7 +113,7 @@ enum AnchorCandidates {
   /// falls behind the first.
   static func top(_ count: Int, _ chunk: InversionChunk, _ means: AttackerMeans) -> (ids: [Int32], scores: [Float]) {
     let compute = means.model.compute
-    let table = AnchorTable.at(chunk.inputBlocks, means)
+    let table = AnchorTable.at(chunk.inputBlocks, means, noise: chunk.noise)
     let prior = Unigram.of(means).logProbabilities
     let later = table.scorer(isFirst: false, sigma: chunk.sigma, compute)
     let firsts = Set(chunk.batch.offsets.dropLast())
@@ -121,13 +121,7 @@ enum AnchorCandidates {
     for first in stride(from: 0, to: chunk.observed.rows, by: ScoreTable.batch) {
       let rows = first..<min(first + ScoreTable.batch, chunk.observed.rows)
       let y = chunk.observed.slice(rows)
-      var likelihoods = later.logLikelihoods(y, compute)
-      for row in rows where firsts.contains(row) {
-        let one = chunk.observed.slice(row..<row + 1)
-        let rms = (one.values.reduce(0) { $0 + $1 * $1 } / Float(one.columns)).squareRoot()
-        let scorer = table.scorer(isFirst: true, sigma: max(chunk.sigma, Double(rms) * 1e-3, 1e-9), compute)
-        likelihoods[row: row - first] = scorer.logLikelihoods(one, compute).values[...]
-      }
+      var likelihoods = table.logLikelihoods(y, isFirst: rows.map(firsts.contains), later: later, sigma: chunk.sigma, compute)
       compute.addBias(&likelihoods, prior)
       for row in 0..<likelihoods.rows {
         let values = Array(likelihoods[row: row])

@@ -38,7 +38,7 @@ extension SequentialMatching {
       forwards += more
       let isSettled = pass > 1 && next.tokens == found.tokens
       found = next
-      if isSettled { break }
+      if isSettled || pass == Self.passes { break }
       span = Self.learned(view, observed, rounding: rounding, found.tokens, stack, means, knowing: span)
     }
     return (found, forwards)
@@ -63,7 +63,7 @@ extension SequentialMatching {
       let rows = view.range(of: document)
       let beginning = try opening.decode(observed.slice(rows), knowing: span) { try progress((Double(i) + $0) / Double(tried.count)) }
       guard let beginning else { continue }
-      known.append((beginning.tokens, rows.prefix(beginning.tokens.count)))
+      known.append((beginning, rows.prefix(beginning.count)))
       span = KnownSpan(
         known: means.states(of: known.map(\.tokens), through: stack), observed: compute.gather(observed, rows: known.flatMap(\.rows)[...]),
         rounding: rounding, compute)

@@ -10,11 +10,6 @@ import Llama
 /// to t + 1. The length alone leaves a few tokens at position 0, so hypotheses are kept side by side, each with its own span, until one has a
 /// continuation whose fit cannot be an accident. The others then have none: their prefix is wrong.
 struct RotationOpening {
-  /// What was decoded: the whole document, or its beginning as far as candidates fitted.
-  struct Beginning {
-    var tokens: [Int32]
-  }
-
   private struct Hypothesis {
     var tokens: [Int32] = []
     /// Log-likelihood and prior of `tokens`, nats.
@@ -51,14 +46,14 @@ struct RotationOpening {
   /// - Parameters:
   ///   - y: the observed states of one document, [T, C], each with a direction.
   ///   - span: what is known beforehand.
-  /// - Returns: nil when nothing was decoded beyond doubt.
-  mutating func decode(_ y: Matrix, knowing span: KnownSpan, _ progress: (Double) throws -> Void) throws -> Beginning? {
+  /// - Returns: the whole document, or its beginning as far as candidates fitted; nil when nothing was decoded beyond doubt.
+  mutating func decode(_ y: Matrix, knowing span: KnownSpan, _ progress: (Double) throws -> Void) throws -> [Int32]? {
     var hypotheses = [Hypothesis(span: span, cache: stack.emptyCache(), prior: prior.start())]
-    var sure: Beginning?
+    var sure: [Int32]?
     for t in 0..<y.rows {
       let row = y.slice(t..<t + 1)
       var options: [(parent: Int, token: Int32, score: Float, total: Double)] = []
-      let (searches, isSure) = searched(hypotheses, row)
+      let (searches, unmistakable) = searched(hypotheses, row)
       for (i, search) in searches.enumerated() {
         let density = Self.logDensity(hypotheses[i].span, rounding)
         for option in search.ranked.prefix(Self.beam) where search.distance(of: option.token) <= search.scale.limit {
@@ -68,13 +63,16 @@ struct RotationOpening {
       // No token fits: the weights are others, or rounding has grown. What was sure before stays.
       guard let best = options.map(\.total).max() else { return sure }
       let kept = options.filter { $0.total > best - Self.margin }.sorted { $0.total > $1.total }.prefix(Self.beam)
+      // What cannot be an accident is a continuation of one hypothesis; another may still have the better total.
+      if let parent = unmistakable, let child = kept.first(where: { $0.parent == parent }) {
+        sure = hypotheses[parent].tokens + [child.token]
+      }
       hypotheses = kept.map { option in
         var child = hypotheses[option.parent]
         child.tokens.append(option.token)
         child.score = option.total
         return child
       }
-      if isSure { sure = Beginning(tokens: hypotheses[0].tokens) }
       advance(&hypotheses, row, at: t)
       try progress(Double(t + 1) / Double(y.rows))
     }
@@ -82,7 +80,8 @@ struct RotationOpening {
   }
 
   /// Runs candidates after every hypothesis until one fits beyond accident, or all tokens were tried.
-  private mutating func searched(_ hypotheses: [Hypothesis], _ row: Matrix) -> ([SequentialSearch], isSure: Bool) {
+  /// - Returns: the searches, and the hypothesis with a continuation that is no accident.
+  private mutating func searched(_ hypotheses: [Hypothesis], _ row: Matrix) -> ([SequentialSearch], unmistakable: Int?) {
     var searches = hypotheses.map { proposals($0, row) }
     let vocabulary = model.configuration.vocabularySize
     let limit = min(settings.maxCandidates, vocabulary)
@@ -93,11 +92,10 @@ struct RotationOpening {
       let batch = open.flatMap { i in searches[i].next(min(size, limit - searches[i].evaluated.count)).map { (i, $0) } }
       evaluate(batch, hypotheses, row, &searches)
       for i in searches.indices { searches[i].weigh(Self.scale(hypotheses[i].span, rounding)) }
-      let isSure = searches.indices.contains { i in
-        let invariants = hypotheses[i].span.rank + 1
-        return searches[i].accidentalFits(invariants: invariants, of: vocabulary) * Double(searches.count) < Self.accidents
-      }
-      if isSure || batch.isEmpty { return (searches, isSure) }
+      let accidents = searches.indices.map { searches[$0].accidentalFits(invariants: hypotheses[$0].span.rank + 1, of: vocabulary) }
+      let least = accidents.indices.min { accidents[$0] < accidents[$1] }!
+      let isSure = accidents[least] * Double(searches.count) < Self.accidents
+      if isSure || batch.isEmpty { return (searches, isSure ? least : nil) }
       round += 1
     }
   }
@@ -181,11 +179,12 @@ extension SequentialSearch {
   fileprivate func distance(of token: Int32) -> Float { evaluated.first { $0.token == token }?.distance ?? .infinity }
 
   /// How many of `vocabulary` tokens would lie within the limit by accident, if tokens' invariants are spread evenly about the observed ones as far as the
-  /// nearest that does not fit: of n evaluated that one is first, so (limit / distance)^m · vocabulary / n. Infinity where nothing fits.
+  /// nearest that does not fit: of n evaluated that one is first, so (limit / distance)^m · vocabulary / n. Infinity where nothing fits, or
+  /// everything: then nothing says how far apart tokens lie.
   fileprivate func accidentalFits(invariants m: Int, of vocabulary: Int) -> Double {
     var (fits, misfit) = (0, Float.infinity)
     for (_, distance) in evaluated { if distance <= scale.limit { fits += 1 } else if distance < misfit { misfit = distance } }
-    guard fits > 0 else { return .infinity }
+    guard fits > 0, misfit.isFinite else { return .infinity }
     return pow(Double(scale.limit / misfit), Double(m) / 2) * Double(vocabulary) / Double(evaluated.count)
   }
 }

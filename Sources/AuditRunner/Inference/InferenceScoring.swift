@@ -2,6 +2,7 @@ package import Audit
 import Diagnostics
 import Foundation
 import Kernels
+import LeakageMetrics
 import Privacy
 
 /// What is true of the units that an inference attack answers for. It never leaves the scoring side.
@@ -34,11 +35,11 @@ package struct InferenceScoring: Sendable {
     case (.classes(let classes), .numbers(let numbers)):
       try check(classes.count, numbers.count, result)
       result.n = numbers.count
-      decided(classes, numbers, &result)
+      decided(classes, numbers, groups, &result)
     case (.classes(let classes), .flags(let flags)):
       try check(classes.count, flags.count, result)
       (result.n, result.positives) = (flags.count, flags.count { $0 })
-      decided(classes, flags.map { $0 ? 1 : 0 }, &result)
+      decided(classes, flags.map { $0 ? 1 : 0 }, groups, &result)
     case (.scores, .numbers):
       throw Fault(.invalidData, "\(result.test) gives scores where a class or a number is asked for")
     }
@@ -55,7 +56,7 @@ package struct InferenceScoring: Sendable {
   ) throws {
     guard scores.allSatisfy({ !$0.isNaN }) else { throw Fault(.invalidData, "a score of \(result.test) is NaN") }
     (result.n, result.positives) = (flags.count, flags.count { $0 })
-    if let threshold { decided(scores.map { $0 > threshold ? 1 : 0 }, flags.map { $0 ? 1 : 0 }, &result) }
+    if let threshold { decided(scores.map { $0 > threshold ? 1 : 0 }, flags.map { $0 ? 1 : 0 }, groups, &result) }
     let (h0, h1) = (scores.indices.filter { !flags[$0] }.map { scores[$0] }, scores.indices.filter { flags[$0] }.map { scores[$0] })
     guard h0.count > 1, h1.count > 1 else { return }
     let game = try DistinguishingGame.measured(scoresUnderH0: h0, scoresUnderH1: h1)
@@ -77,11 +78,22 @@ package struct InferenceScoring: Sendable {
     return .init(rate: point.truePositiveRate, ci95: [interval.lower, interval.upper], isResolved: point.isResolved)
   }
 
-  private func decided(_ decisions: [Int], _ truth: [Int], _ result: inout InferenceResult) {
+  private func decided(_ decisions: [Int], _ truth: [Int], _ groups: [Int]?, _ result: inout InferenceResult) {
     let hits = zip(decisions, truth).count { $0 == $1 }
-    let interval = clopperPearson(successes: hits, trials: truth.count)
     result.accuracy = Double(hits) / Double(truth.count)
-    result.accuracyCI95 = [interval.lower, interval.upper]
+    // Rows of a document go together: whole documents are resampled, where they differ at all.
+    let members = groups.map { groups in Dictionary(grouping: truth.indices) { groups[$0] }.sorted { $0.key < $1.key }.map(\.value) }
+    let rows = members?.map {
+      $0.reduce(into: [0.0, 0]) {
+        $0[0] += decisions[$1] == truth[$1] ? 1 : 0; $0[1] += 1
+      }
+    }
+    if let estimate = rows.flatMap({ bootstrap($0, seed: seed) { $0[0] / $0[1] } }), !estimate.isDegenerate {
+      result.accuracyCI95 = estimate.ci95
+    } else {
+      let interval = clopperPearson(successes: hits, trials: truth.count)
+      result.accuracyCI95 = [interval.lower, interval.upper]
+    }
     result.majorityBaseline = Double(Self.counts(truth).values.max() ?? 0) / Double(truth.count)
     // I(D; T) = H(D) + H(T) − H(D, T).
     let joint = Dictionary(zip(decisions, truth).map { (Pair(a: $0, b: $1), 1) }, uniquingKeysWith: +)

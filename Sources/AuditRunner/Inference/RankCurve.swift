@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import LeakageMetrics
 
 /// The area under an ROC curve when units count several times, as in a bootstrap: sorted once, then linear a resample.
 struct RankCurve {
@@ -44,7 +45,6 @@ struct RankCurve {
     }
     guard !areas.isEmpty else { return nil }
     areas.sort()
-    func quantile(_ p: Double) -> Double { areas[Int((p * Double(areas.count - 1)).rounded())] }
-    return [quantile(0.025), quantile(0.975)]
+    return [quantile(0.025, ofSorted: areas), quantile(0.975, ofSorted: areas)]
   }
 }

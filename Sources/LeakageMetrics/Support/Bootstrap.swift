@@ -73,7 +73,7 @@ extension LeakageMetric {
 }
 
 /// The p-quantile of sorted values by linear interpolation (Hyndman & Fan type 7, numpy's default).
-func quantile(_ p: Double, ofSorted values: [Double]) -> Double {
+package func quantile(_ p: Double, ofSorted values: [Double]) -> Double {
   precondition(!values.isEmpty && (0...1).contains(p), "the \(p)-quantile of \(values.count) values")
   let place = p * Double(values.count - 1)
   let low = Int(place)

@@ -31,15 +31,7 @@ enum AnswerWords {
   /// F1 of the two bags of words; without a word on either side 1 if neither has one, else 0.
   static func f1(_ reference: [ArraySlice<UInt8>], _ guess: [ArraySlice<UInt8>]) -> Double {
     if reference.isEmpty || guess.isEmpty { return reference.isEmpty == guess.isEmpty ? 1 : 0 }
-    var left = reference.reduce(into: [ArraySlice<UInt8>: Int]()) { $0[$1, default: 0] += 1 }
-    var overlap = 0
-    for word in guess {
-      if let count = left[word], count > 0 {
-        left[word] = count - 1
-        overlap += 1
-      }
-    }
-    return TextScores.f1(overlap: overlap, truth: reference.count, guess: guess.count)
+    return TextScores.f1(overlap: bagOverlap(reference, guess), truth: reference.count, guess: guess.count)
   }
 
   /// Python's `string.punctuation`.
