@@ -159,6 +159,7 @@ import Testing
     let clipped = scene.accuracy(try scene.attack(name, settings, on: view))
     view.observations[.inputHiddenStates]?.noise.sigma = nil
     let withheld = scene.accuracy(try scene.attack(name, settings, on: view))
-    #expect(whole > 0.15 && clipped > whole / 2 && withheld > clipped - 0.1, "\(name): \(whole), clipped \(clipped), σ withheld \(withheld)")
+    #expect(
+      whole > 0.15 && clipped > whole / 2 && withheld > clipped - 0.1, "\(name): \(whole), clipped \(clipped), σ withheld \(withheld)")
   }
 }

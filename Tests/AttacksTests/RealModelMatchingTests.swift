@@ -16,8 +16,8 @@ import Tokenizers
 struct RealModelMatchingTests {
   private struct Scene {
     let model: LlamaModel
-    let documents: [[Int32]]
-    let means: AttackerMeans
+    var documents: [[Int32]]
+    var means: AttackerMeans
 
     init(_ texts: [String]) throws {
       let checkpoint = try Checkpoint.open(at: Fixture.realCheckpoint!)
@@ -72,6 +72,42 @@ struct RealModelMatchingTests {
     for contender in found.prefix(64) {
       #expect(abs(Double(contender.score) - full[Int(contender.token)]) < 1e-3 * (1 + abs(full[Int(contender.token)])))
     }
+  }
+
+  /// Sends of one text are told from sends of others under noise three times the states' size, where their distances overlap: along the axes in which
+  /// public text varies they do not.
+  @Test func sendsAreLinkedUnderStrongNoise() throws {
+    let own = [
+      "The harbour was closed for two days because of the storm.", "Prices of wheat and maize rose again during the dry summer.",
+      "She repaired the old clock that had stood still for years.", "The committee will publish its report on schools in autumn.",
+      "A small bakery opened beside the railway station last week.", "He walked along the river until the first stars came out.",
+    ]
+    let other = [
+      "The museum shows paintings from the north of the country.", "Our neighbours have planted apple trees behind the house.",
+      "The train to the coast leaves every morning at half past six.", "Nobody knew why the lights in the village had gone out.",
+      "The teacher asked them to read the second chapter at home.", "Engineers found a crack in one of the pillars of the bridge.",
+      "In winter the lake freezes and children skate across it.", "The minister said that taxes would not be raised this year.",
+      "They sold the farm and moved to a town in the mountains.", "A doctor from the capital visits the island once a month.",
+      "The orchestra played an unknown piece by a young composer.", "It took him three hours to find the key to the cellar.",
+    ]
+    var scene = try Scene(other + own)
+    let length = scene.documents.map(\.count).min()!
+    let texts = scene.documents.map { Array($0.prefix(length)) }
+    scene.means.auxiliary = Array(texts.prefix(other.count))
+    scene.documents = (0..<4).flatMap { _ in texts.suffix(own.count) }
+    let clean = scene.states(1)
+    let later = (0..<clean.rows).filter { $0 % length != 0 }.flatMap { Array(clean[row: $0]) }
+    let sigma = 3 * rootMeanSquare(later)
+    let law = NoiseStatement(defense: "gaussian", law: .gaussian, sigma: sigma)
+    let sent = law.observed(
+      clean, sequences: scene.documents.indices.flatMap { d in (0..<length).map { _ in UInt64(d) } },
+      positions: scene.documents.flatMap { Array($0.indices) }, random: CounterRandom(seed: 8, stream: "sends"), scene.model.compute)
+    let view = AdversaryView(
+      identity: ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: ""),
+      partition: PartitionPoints(input: 1, output: 0), offsets: PackedBatch(lengths: scene.documents.map(\.count)).offsets,
+      observations: [.inputHiddenStates: Observation(values: sent, noise: law)])
+    let groups = SendLinking(sent, law, sigma: sigma, threshold: 6, inputBlocks: 1, scene.means).groups(view, sent)
+    #expect(groups == own.indices.map { i in (0..<4).map { i + $0 * own.count } })
   }
 
   /// The distinguishing game between two texts that differ in one token, played through the defense on the real states: as hard as the closed
