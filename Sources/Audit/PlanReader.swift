@@ -55,7 +55,7 @@ struct PlanValue {
     fault("\"\(path)\" must be \(what), found \(node.kind)", hint: hint)
   }
 
-  /// Text, not empty, without control characters other than line breaks, at most `limit` bytes.
+  /// Text, not empty, without characters that drive a terminal or turn the direction of text, other than line breaks; at most `limit` bytes.
   func text(limit: Int = 4_096) throws -> String {
     guard case .scalar(.string(let text)) = node.content else {
       if case .scalar(.number) = node.content { throw expected("text", hint: "put it in quotes") }
@@ -63,7 +63,8 @@ struct PlanValue {
     }
     guard !text.isEmpty else { throw expected("text") }
     guard text.utf8.count <= limit else { throw fault("\"\(path)\" has \(text.utf8.count) bytes, at most \(limit) are allowed") }
-    guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 || $0 == "\n" || $0 == "\t" }) else {
+    let onOneLine = String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 != "\n" && $0 != "\t" }))
+    guard escapingControls(onOneLine) == onOneLine else {
       throw fault("\"\(path)\" holds a control character")
     }
     return text

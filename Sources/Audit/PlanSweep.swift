@@ -160,16 +160,25 @@ extension PlanCell {
     ]
     for (key, value) in plan.defense.noise?.keys ?? [:] { settings["defense.\(key)"] = .number(value) }
     if let clip = plan.defense.clip { settings["defense.clip"] = .number(clip) }
-    var parts = ["p\(points.input)", "q\(points.output)", plan.defense.noise?.label ?? plan.defense.name]
-    if let clip = plan.defense.clip { parts.append("clip\(SettingValue.number(clip).label)") }
-    for key in swept where settings[key] == nil {
-      guard let value = base.tree.value(at: key.split(separator: ".").map(String.init))?.setting else { continue }
-      settings[key] = value
-      if key == "defense.name" && plan.defense.noise == nil { continue }
+    let values = swept.compactMap { key in
+      base.tree.value(at: key.split(separator: ".").map(String.init)).map { (key, $0.setting) }
+    }
+    let name = Self.name(points, plan.defense, swept: values)
+    for (key, value) in values where settings[key] == nil { settings[key] = value }
+    self.init(id: name + "-seed\(seed)", settings: settings, seed: seed, plan: plan)
+  }
+
+  /// `p1-q1-relative0.9`: partition, noise or defense, clip, and whatever else is swept.
+  static func name(_ points: PartitionPoints, _ defense: DefensePlan, swept: [(key: String, value: SettingValue)]) -> String {
+    var parts = ["p\(points.input)", "q\(points.output)", defense.noise?.label ?? defense.name]
+    if let clip = defense.clip { parts.append("clip\(SettingValue.number(clip).label)") }
+    var named = Set(["model.partition.input", "model.partition.output", "seed", "defense.clip"])
+    named.formUnion((defense.noise?.keys ?? [:]).keys.map { "defense.\($0)" })
+    for (key, value) in swept where named.insert(key).inserted {
+      if key == "defense.name" && defense.noise == nil { continue }
       let last = key.split(separator: ".").last.map(String.init) ?? key
       parts.append(PlanCell.fileSafe(last == "name" ? value.label : last + value.label))
     }
-    parts.append("seed\(seed)")
-    self.init(id: parts.joined(separator: "-"), settings: settings, seed: seed, plan: plan)
+    return parts.joined(separator: "-")
   }
 }

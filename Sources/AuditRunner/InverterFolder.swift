@@ -11,6 +11,6 @@ extension InverterStore {
     self.init(
       folder: store.root.appending(path: "checkpoints/inverters"), checkpointSHA256: loaded.description.sha256,
       tokenizerSHA256: loaded.description.tokenizerSHA256,
-      notice: { FileHandle.standardError.write(Data((escapingControls($0) + "\n").utf8)) })
+      notice: { try? FileHandle.standardError.write(contentsOf: Data((escapingControls($0) + "\n").utf8)) })
   }
 }

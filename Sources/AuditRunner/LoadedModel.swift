@@ -37,6 +37,16 @@ package struct LoadedModel: Sendable {
     tokenizer.specialTokens.union(Int32(tokenizer.vocabularySize)..<Int32(model.configuration.vocabularySize))
   }
 
+  /// Throws `Fault` 65 where a text of `tokens` tokens is longer than the model attends to as it should: its context, or a window that is not masked here.
+  package func requireRoom(for tokens: Int) throws {
+    let configuration = model.configuration
+    let room = min(configuration.contextLength, configuration.slidingWindow ?? .max)
+    guard tokens <= room else {
+      throw Fault(
+        .invalidData, "a text has \(tokens) tokens, and \(description.name) attends to \(room)", hint: "lower dataset.max_tokens")
+    }
+  }
+
   /// The file or folder behind a checkpoint's name or path.
   package static func path(_ name: String, in store: ArtifactStore) throws -> String {
     if name.contains("/") || name.hasSuffix(".gguf") { return name }

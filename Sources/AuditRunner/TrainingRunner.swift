@@ -29,6 +29,11 @@ package struct TrainingRunner {
     let statistics = try SplitExchange.statistics(data.train.prefix(64).map(\.prompt), model: model, inputBlocks: points.input)
     let defense = try DefenseCatalog.make(plan.defense).prepared(for: statistics, seed: UInt64(cell.seed))
     (units, noise) = (defense.units, defense.statement)
+    // The server would have to train in the client's secret basis: its weights, gradients and adapters turned as well.
+    guard !(defense.protector is any SecretBasis) else {
+      throw Fault(
+        .invalidData, "training behind defense \"\(plan.defense.name)\" is not implemented", hint: "audit it with `run`, at inference")
+    }
     var blueprint = TrainingBlueprint(
       model: model, adapters: plan.adapters, rule: AdamW(weightDecay: Float(plan.weightDecay)), clip: plan.clip, seed: UInt64(cell.seed),
       identity: TrainingIdentity(

@@ -32,6 +32,7 @@ package final class Workbench {
   ) throws {
     self.loaded = loaded
     corpus = try PrivateCorpus(plan, tokenizer: loaded.tokenizer, store: store)
+    try loaded.requireRoom(for: (corpus.documents.map(\.tokens.count).max() ?? 0) + plan.dataset.responses)
     inference = InferenceMaterial(plan, loaded: loaded, corpus: corpus, store: store)
     let knowledge = plan.threatModel.knowledge
     victim = try Victim.model(.victim, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("victim", $0) }
@@ -61,6 +62,11 @@ package final class Workbench {
   /// Statistics of the states at the cut after `inputBlocks` blocks, on public text.
   package func statistics(inputBlocks: Int) throws -> StateStatistics {
     if let known = statistics[inputBlocks] { return known }
+    guard !corpus.auxiliary.isEmpty else {
+      throw Fault(
+        .invalidData, "a run needs public text: noise, margins and attacks are measured on it",
+        hint: "threat_model.auxiliary: state-of-the-union")
+    }
     let made = try SplitExchange.statistics(corpus.auxiliary, model: victim, inputBlocks: inputBlocks)
     statistics[inputBlocks] = made
     return made

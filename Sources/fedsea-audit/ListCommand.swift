@@ -32,8 +32,10 @@ struct ListCommand: ParsableCommand {
     let items = try self.items()
     if format == .json { return try Output.json(items) }
     for item in items {
-      try Output.write("\(item.name)\n  \(item.summary)\n")
-      for (key, value) in item.details.sorted(by: Self.inReadingOrder) where !value.isEmpty { try Output.write("  \(key): \(value)\n") }
+      try Output.write("\(escapingControls(item.name))\n  \(escapingControls(item.summary))\n")
+      for (key, value) in item.details.sorted(by: Self.inReadingOrder) where !value.isEmpty {
+        try Output.write("  \(escapingControls(key)): \(escapingControls(value))\n")
+      }
     }
   }
 

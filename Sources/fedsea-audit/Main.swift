@@ -24,6 +24,7 @@ struct FedseaAudit: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    Terminal.fillClosedStreams()
     Compute.keepFreedMemory()
     do {
       var command = try FedseaAudit.parseAsRoot()

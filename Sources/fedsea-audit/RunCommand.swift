@@ -45,8 +45,18 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let plan = try workspace.plan(plan, set: set, limit: limit)
+    if let failAbove {
+      guard (0...1).contains(failAbove) else { throw Fault(.usage, "--fail-above is a fraction between 0 and 1, not \(failAbove)") }
+      guard plan.metrics.contains("token_accuracy") else {
+        throw Fault(.usage, "--fail-above judges token_accuracy, and the plan does not measure it", hint: "add it to metrics")
+      }
+    }
     let runID = String(plan.sha256.prefix(12))
     let directory = URL(filePath: output ?? "\(workspace.root)/notebooks-data/\(plan.name)/\(runID)")
+    if let other = try? RecordFile.read(fromDirectory: directory), other.planSHA256 != plan.sha256 {
+      throw Fault(
+        .usage, "the folder holds a run of another plan, \(other.runID)", at: directory.path, hint: "choose another with --output")
+    }
     for line in try Overview.lines(plan) { Terminal.say(line) }
     Terminal.say("output         \(directory.path)\n")
 
@@ -73,12 +83,14 @@ struct RunCommand: ParsableCommand {
     if let failures = record.failures, let first = failures.first {
       throw Fault(.failure, "\(failures.count) attacks gave no result, first \(first.attack) in \(first.cell): \(first.message)")
     }
-    try checkThreshold(record)
+    try checkThreshold(record, plan)
   }
 
-  private func checkThreshold(_ record: AuditRecord) throws {
+  private func checkThreshold(_ record: AuditRecord, _ plan: AuditPlan) throws {
     guard let failAbove else { return }
-    let worst = record.results.filter { $0.metric == "token_accuracy" && $0.gainOverBaseline != nil }.max { $0.mean < $1.mean }
+    let controls = Set(AttackRoster.descriptions.filter(\.isBaseline).map(\.name))
+    let judged = Set(plan.attacks.filter { !controls.contains($0.name) }.map(\.label))
+    let worst = record.results.filter { $0.metric == "token_accuracy" && judged.contains($0.attack) }.max { $0.mean < $1.mean }
     if let worst, worst.mean > failAbove {
       throw Fault(.aboveThreshold, "\(worst.attack) recovers \(worst.mean) of the tokens in \(worst.cell), more than \(failAbove)")
     }
@@ -92,8 +104,9 @@ enum Overview {
     let source =
       switch plan.dataset.source {
       case .named(let name, let split): "\(name), split \(split)"
-      case .file(let path, _): path
+      case .file(let path, _): escapingControls(path)
       }
+    let defenses = Set(cells.map(\.plan.defense.name)).sorted()
     let size =
       "\(plan.dataset.limit.map { "\($0) documents" } ?? "all documents") of \(plan.dataset.minTokens) to \(plan.dataset.maxTokens) tokens"
     return [
@@ -101,9 +114,9 @@ enum Overview {
       "adversary      \(plan.threatModel.role.rawValue), knowledge \(plan.threatModel.knowledge.rawValue)",
       "sees           \(plan.threatModel.channels.map(\.rawValue).joined(separator: ", "))",
       "public text    \(plan.threatModel.auxiliary ?? "none")",
-      "model          \(plan.model.checkpoint)",
+      "model          \(escapingControls(plan.model.checkpoint))",
       "private text   \(source), \(size)",
-      "defense        \(plan.defense.name)",
+      "defense        \(defenses.joined(separator: ", "))",
       "attacks        \((plan.attacks + plan.inference).map(\.label).joined(separator: ", "))",
       "cells          \(cells.count), seeds \(plan.seeds.map(String.init).joined(separator: ", "))",
     ]

@@ -41,6 +41,9 @@ struct ScoreCommand: ParsableCommand {
     guard secret.runID == seen.identity.runID else {
       throw Fault(.invalidData, "the truth belongs to run \(secret.runID), the view to \(seen.identity.runID)", at: truth)
     }
+    if let id = secret.documents.lazy.flatMap(\.tokens).first(where: { $0 < 0 || $0 >= vocabulary }) {
+      throw Fault(.invalidData, "the truth has token \(id), the model \(vocabulary) tokens", at: truth)
+    }
     // bits_per_token needs the model's own probabilities: `run` reports it, this command does not load weights.
     let metrics = MetricCatalog.all.filter { $0.descriptor.name != "bits_per_token" }
     let scoring = Scoring(secret.documents, priors: nil, metrics: metrics, tokenizer: tokenizer, seed: seed, vocabularySize: vocabulary)

@@ -6,16 +6,26 @@ enum Terminal {
   static let isInteractive = isatty(STDERR_FILENO) == 1
   static let hasColor = isInteractive && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
 
-  static func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+  static func say(_ line: String) { put(line + "\n") }
+
+  /// A log that is full or gone ends no run: what cannot be said is dropped.
+  static func put(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+
+  /// Opens /dev/null for standard streams that the caller has closed, so that no file of ours takes their place; to be called first.
+  static func fillClosedStreams() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 { _ = open("/dev/null", O_RDWR) }
+  }
 
   static func red(_ text: String) -> String { hasColor ? "\u{1B}[31m\(text)\u{1B}[0m" : text }
   static func bold(_ text: String) -> String { hasColor ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
   /// Columns of the terminal behind stdout, or nil if it is none.
-  static var width: Int? {
-    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+  static var width: Int? { width(of: STDOUT_FILENO) }
+
+  static func width(of descriptor: Int32) -> Int? {
+    guard isatty(descriptor) == 1 else { return nil }
     var size = winsize()
-    return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
   }
 }
 
@@ -34,12 +44,13 @@ final class ProgressLine {
     let elapsed = now.timeIntervalSince(started)
     let eta = fraction > 0.01 ? ", \(Self.clock(elapsed / fraction * (1 - fraction))) left" : ""
     let text = "\(Int(fraction * 100)) % \(Self.clock(elapsed))\(eta)  \(escapingControls(stage))"
-    let line = Terminal.isInteractive ? "\r\u{1B}[2K" + String(text.prefix(max(20, (Terminal.width ?? 100) - 1))) : text + "\n"
-    FileHandle.standardError.write(Data(line.utf8))
+    let line =
+      Terminal.isInteractive ? "\r\u{1B}[2K" + String(text.prefix(max(20, (Terminal.width(of: STDERR_FILENO) ?? 100) - 1))) : text + "\n"
+    Terminal.put(line)
   }
 
   func clear() {
-    if !quiet, Terminal.isInteractive { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+    if !quiet, Terminal.isInteractive { Terminal.put("\r\u{1B}[2K") }
   }
 
   static func clock(_ seconds: Double) -> String {

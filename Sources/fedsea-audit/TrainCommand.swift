@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
     let cells = try plan.cells(tasks: TaskData.names)
     let runID = String(plan.sha256.prefix(12))
     let directory = URL(filePath: output ?? "\(workspace.root)/notebooks-data/\(plan.name)/\(runID)")
-    Terminal.say("task           \(plan.task.name) from \(plan.task.path)")
+    Terminal.say("task           \(plan.task.name) from \(escapingControls(plan.task.path))")
     Terminal.say("split          \(cells.count) cells of \(plan.steps) steps × \(plan.batch) texts, \(plan.precision.rawValue)")
     Terminal.say("output         \(directory.path)\n")
     let interruption = Interruption()

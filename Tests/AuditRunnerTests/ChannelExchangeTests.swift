@@ -303,7 +303,7 @@ import Testing
   }
 
   /// Blocks that the server does not run, in channels that agree with each other: refused by whatever needs them.
-  @Test(arguments: [[0, 3], [0, 2], [-1, 3], [3, 4], [0, 1]]) func blocksOfTheClientAreRefused(blocks: [Int]) throws {
+  @Test(arguments: [[0, 3], [0, 2], [-1, 3], [3, 4], [9, 10], [0, 1]]) func blocksOfTheClientAreRefused(blocks: [Int]) throws {
     let scene = try Scene(documents: 10, length: 7)
     var setting = try scene.setting(1, [.keys, .values, .attentionMaps], sigma: 0.3)
     setting.capture.places = [.first, .last]

@@ -88,6 +88,18 @@ import Testing
     #expect(left.isEmpty)
   }
 
+  /// What a program puts in the place of its log is not opened: no pipe that nobody writes to, no device, no file of the user's.
+  @Test func theLogCannotBeReplaced() throws {
+    let secret = scratch.file("secret.txt")
+    try "the private line".write(toFile: secret, atomically: true, encoding: .utf8)
+    for place in ["mkfifo log.txt", "ln -s /dev/zero log.txt", "ln -s \(secret) log.txt"] {
+      let start = Date()
+      let fault = fault { try shell("echo said before; rm log.txt; \(place); exit 3", limit: 20) }
+      #expect(fault?.hint == "its last line: said before", "\(place): \(fault?.hint ?? "")")
+      #expect(Date().timeIntervalSince(start) < 15)
+    }
+  }
+
   @Test func whatEndsBadlyIsAFault() throws {
     let three = fault { try shell("echo no luck >&2; exit 3") }
     #expect(three?.message == "the program ended with status 3" && three?.hint == "its last line: no luck")
@@ -97,6 +109,7 @@ import Testing
     #expect(fault { try shell("ln -s view.h5 guesses.h5") }?.message == "guesses.h5 is not a regular file")
     #expect(fault { try shell("cp view.h5 guesses.h5") }?.message.contains("expected a \"fedsea-guesses\"") == true)
     #expect(fault { try shell("yes") }?.message.contains("printed more than") == true)
+    #expect(fault { try shell("rm log.txt; yes") }?.message.contains("printed more than") == true)
     #expect(fault { try run(["no-such-program-here"]) }?.code == .unavailable)
     #expect(throws: Fault.self) { try ExternalAttack([:]) }
   }

@@ -41,6 +41,20 @@ import Testing
     #expect(cells.first?.id == "p1-q1-relative0-seed1" && cells.last?.id == "p2-q1-relative0.9-seed2")
   }
 
+  /// Whatever is swept names its cells, as in an audit; cells of one name and different settings are refused, and so are too many.
+  @Test func everySweptSettingMakesCells() throws {
+    func ids(_ sweep: String, seeds: String = "[1]") throws -> [String] {
+      let text = text.replacingOccurrences(
+        of: "  model.partition.input: [1, 2]\n  defense.relative: [0, 0.9]", with: sweep)
+      return try plan(text.replacingOccurrences(of: "seeds: [1, 2]", with: "seeds: \(seeds)")).cells(tasks: ["rte", "cb"]).map(\.id)
+    }
+    #expect(
+      try ids("  defense.clip: [1, 2]\n  defense.sigma: [3]") == ["p1-q1-sigma3-clip1-seed1", "p1-q1-sigma3-clip2-seed1"])
+    #expect(try ids("  model.partition.output: [1, 2]\n  defense.relative: [1]") == ["p1-q1-relative1-seed1", "p1-q2-relative1-seed1"])
+    let many = "[" + (1...4000).map(String.init).joined(separator: ", ") + "]"
+    #expect(throws: Fault.self) { try ids("  defense.relative: [1, 2, 3]", seeds: many) }
+  }
+
   @Test func lengthsOfATaskMayBeLimited() throws {
     #expect(try plan(text).task.longestPrompt == 448 && plan(text).task.longestAnswer == 64)
     let short = try plan(text, set: ["task.max_prompt_tokens=100", "task.max_answer_tokens=20"]).task

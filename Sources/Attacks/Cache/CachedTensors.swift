@@ -44,7 +44,7 @@ struct CachedTensors: Sendable {
         .invalidData, "\(attack): block \(place) was not recorded", hint: "recorded: \(recorded.map(String.init).joined(separator: ", "))")
     }
     let blocks = means.model.stack.blocks.count
-    guard block >= view.partition.input, block < blocks else {
+    guard block >= view.partition.input, block < blocks - max(0, view.partition.output) else {
       throw Fault(
         .invalidData,
         "\(attack): the view is of block \(block), the server's are from \(view.partition.input) on, of \(blocks) of the model")

@@ -79,7 +79,7 @@ struct MapTraining: Sendable, Hashable {
     try view.requireKnownNoise(by: attack)
     let allHeads = means.model.configuration.heads
     let heads = seen.heads.isEmpty ? Array(0..<allHeads) : seen.heads
-    let server = view.partition.input..<max(view.partition.input, means.model.stack.blocks.count)
+    let server = view.partition.input..<max(view.partition.input, means.model.stack.blocks.count - max(0, view.partition.output))
     guard !seen.blocks.isEmpty, seen.blocks.allSatisfy(server.contains), heads.allSatisfy((0..<allHeads).contains),
       seen.values.columns.isMultiple(of: seen.blocks.count * heads.count)
     else { throw Fault(.invalidData, "\(attack): the maps are of other blocks or heads than this model has") }

@@ -57,11 +57,11 @@ package struct ExternalAttack: Sendable {
     environment["OMP_NUM_THREADS"] = String(means.model.compute.threads)
     let clock = ContinuousClock()
     let start = clock.now
-    let ending = try ProcessGroup.run(
+    let (ending, said) = try ProcessGroup.run(
       (isolation.prefix ?? []) + words, environment: environment, folder: task.folder.path, log: task.file("log.txt"), timeLimit: timeLimit,
       tick: tick)
     let seconds = Double((clock.now - start) / .milliseconds(1)) / 1000
-    guard ending == .exited(0) else { throw fault(ending, log: task.file("log.txt")) }
+    guard ending == .exited(0) else { throw fault(ending, said: said) }
     var found = try guesses(task.file("guesses.h5"), view, vocabulary: means.model.configuration.vocabularySize)
     found.cost.seconds = seconds
     return Answer(reconstruction: found, isIsolated: isolation.prefix != nil)
@@ -82,9 +82,8 @@ package struct ExternalAttack: Sendable {
     }
   }
 
-  private func fault(_ ending: ProcessGroup.Ending, log: String) -> Fault {
-    let bytes = (try? FileHandle(forReadingFrom: URL(filePath: log)))?.readDataToEndOfFile().suffix(4096) ?? Data()
-    let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+  private func fault(_ ending: ProcessGroup.Ending, said: Data) -> Fault {
+    let lines = String(decoding: said, as: UTF8.self).split(whereSeparator: \.isNewline)
     let last = lines.last.map { "its last line: \($0.prefix(200))" } ?? "it printed nothing"
     let what =
       switch ending {

@@ -35,10 +35,10 @@ struct Isolation {
       + ["sh"] + covers + ["--"]
     let log = FileManager.default.temporaryDirectory.appending(path: "fedsea-isolation-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: log) }
-    let ending = try? ProcessGroup.run(
+    let probe = try? ProcessGroup.run(
       words + ["/bin/sh", "-c", "exit 42"], environment: Program.environment(home: "/"), folder: "/", log: log.path, timeLimit: 20, tick: {}
     )
-    prefix = ending == .exited(42) ? words : nil
+    prefix = probe?.ending == .exited(42) ? words : nil
   }
 
   static func covers(_ hidden: [String], _ needed: [String]) -> [String] {

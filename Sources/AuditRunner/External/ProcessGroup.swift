@@ -16,12 +16,22 @@ struct ProcessGroup {
 
   /// Runs `words[0]` (a path) with the rest as arguments until it ends or `timeLimit` seconds have passed, then kills whatever is left of the
   /// group. Standard input is empty, standard output and error go to the file `log`, no other descriptor is inherited.
+  ///
+  /// The log is measured and read through the descriptor that it was made with: what the program may have put in the file's place does not matter.
   /// - Parameter tick: called about ten times a second; what it throws is rethrown after the group has been killed.
-  /// - Throws: `Fault` 69 if the program cannot be started, and what `tick` throws.
+  /// - Returns: how it ended, and the last 4 KiB of what it wrote.
+  /// - Throws: `Fault` 69 if the program cannot be started, 73 if the log is there or cannot be made, and what `tick` throws.
   static func run(
     _ words: [String], environment: [String: String], folder: String, log: String, timeLimit: Double, tick: () throws -> Void
-  ) throws -> Ending {
-    let child = try spawn(words, environment, folder, log)
+  ) throws -> (ending: Ending, said: Data) {
+    let file = open(log, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Fault(.cannotCreate, "the program's log cannot be made: \(String(cString: strerror(errno)))", at: log) }
+    defer { close(file) }
+    let ending = try ended(spawn(words, environment, folder, log: file), log: file, timeLimit: timeLimit, tick: tick)
+    return (ending, tail(of: file))
+  }
+
+  private static func ended(_ child: pid_t, log: Int32, timeLimit: Double, tick: () throws -> Void) throws -> Ending {
     // A child that left its parent behind is still in the group.
     defer { kill(-child, SIGKILL) }
     let clock = ContinuousClock()
@@ -55,11 +65,19 @@ struct ProcessGroup {
     return signal == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: signal)
   }
 
-  private static func size(of file: String) -> Int {
-    (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? NSNumber)?.intValue ?? 0
+  private static func size(of file: Int32) -> Int {
+    var status = stat()
+    return fstat(file, &status) == 0 ? Int(status.st_size) : 0
   }
 
-  private static func spawn(_ words: [String], _ environment: [String: String], _ folder: String, _ log: String) throws -> pid_t {
+  private static func tail(of file: Int32) -> Data {
+    let size = size(of: file)
+    var bytes = [UInt8](repeating: 0, count: min(4096, size))
+    let count = pread(file, &bytes, bytes.count, off_t(size - bytes.count))
+    return Data(bytes.prefix(max(0, count)))
+  }
+
+  private static func spawn(_ words: [String], _ environment: [String: String], _ folder: String, log: Int32) throws -> pid_t {
     precondition(!words.isEmpty && words[0].hasPrefix("/"), "a program is started by its path")
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
@@ -70,7 +88,7 @@ struct ProcessGroup {
       posix_spawnattr_destroy(&attributes)
     }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, log, 1)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
     // Signals that this process ignores (Ctrl-C is handled by hand) mean to the child what they usually mean.
     var usual = sigset_t()
