@@ -1,7 +1,7 @@
-import Audit
+package import Audit
 
 /// Says of every channel what the run found, or why it found nothing.
-enum ChannelFindings {
+package enum ChannelFindings {
   /// The metric a channel is judged by: what it can tell.
   static func metric(_ channel: Channel, among measured: Set<String>) -> String {
     let own =
@@ -58,7 +58,7 @@ enum ChannelFindings {
 
   /// For every cell with attacks on h̃_A and on what the server computed from it, on the same documents: the best of those that read as many documents
   /// as an attack on the states did, against the best of these.
-  static func checks(_ results: [CellResult]) -> [InternalChannelCheck] {
+  package static func checks(_ results: [CellResult]) -> [InternalChannelCheck] {
     let judged = results.filter { $0.metric == "token_accuracy" && $0.gainOverBaseline != nil && $0.ci95.count == 2 }
     return Dictionary(grouping: judged, by: \.cell).sorted { $0.key < $1.key }.flatMap { cell, all -> [InternalChannelCheck] in
       let states = Dictionary(grouping: all.filter { $0.channel == Channel.inputHiddenStates.rawValue }, by: \.n)

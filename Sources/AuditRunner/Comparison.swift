@@ -1,10 +1,10 @@
 import Attacks
-import Audit
+package import Audit
 import Foundation
 import LeakageMetrics
 
 /// What a cell's leakage is set beside: the best decision there is, and what the noise does to the model.
-enum Comparison {
+package enum Comparison {
   /// The Bayes reference at the positions that the plan asks for, and how far each attack stays behind it there.
   static func reference(
     _ view: AdversaryView, _ scored: [Scoring.Scored], _ cell: PlanCell, _ bench: Workbench, settings: [String: SettingValue],
@@ -38,7 +38,7 @@ enum Comparison {
   /// - Parameters:
   ///   - losses: mean of each document, nats; nil where nothing is predicted.
   ///   - lengths: tokens of each document; all but its first are predicted.
-  static func perplexity(
+  package static func perplexity(
     _ losses: [Double?], lengths: [Int], cell: String, settings: [String: SettingValue], seed: Int
   ) -> [UtilityResult] {
     let rows = zip(losses, lengths).compactMap { loss, length in loss.map { [$0 * Double(length - 1), Double(length - 1)] } }

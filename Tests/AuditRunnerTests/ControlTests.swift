@@ -10,6 +10,7 @@ import PrivateText
 import SplitLearning
 import TestSupport
 import Testing
+import Tokenizers
 
 @Suite struct ControlTests {
   private func setting(_ scene: TinyScene, _ p: Int) -> SplitExchange.Setting {
@@ -65,6 +66,42 @@ import Testing
       let expected = log(p[Int(document.tokens[t])] / other) - (document.tokens[t] == control ? 30 : 0)
       #expect(abs(found[t] - expected) < 1e-3, "position \(t): \(found[t]), \(expected)")
     }
+  }
+
+  /// Long documents count for more: exp of the mean over predicted tokens, ln 2 at three and ln 16 at one of four.
+  @Test func perplexityIsOverTokens() throws {
+    let found = try #require(Comparison.perplexity([log(2), log(16), nil], lengths: [4, 2, 1], cell: "c", settings: [:], seed: 1).first)
+    #expect(abs(found.mean - exp((3 * log(2) + log(16)) / 4)) < 1e-9 && found.n == 2)
+  }
+
+  /// What the server computes is held against attacks on the states of as many documents, whichever attack on the states reads most.
+  @Test func serverTensorsAreComparedOnEqualSets() throws {
+    func result(_ channel: Channel, _ attack: String, _ mean: Double, n: Int) -> CellResult {
+      CellResult(
+        cell: "c", settings: [:], channel: channel.rawValue, attack: attack, metric: "token_accuracy", mean: mean,
+        ci95: [mean - 0.01, mean + 0.01],
+        stderr: 0, n: n, higherLeaksMore: true, gainOverBaseline: mean, gainCI95: nil, seconds: 1)
+    }
+    let few = result(.inputHiddenStates, "on a few", 1, n: 34)
+    let all = [result(.inputHiddenStates, "on all", 0.9, n: 100), result(.keys, "cache", 0.95, n: 100)]
+    let check = try #require(ChannelFindings.checks([few] + all).first)
+    #expect(check.attack == "cache" && check.stateAccuracy == 0.9 && !check.passed)
+    #expect(ChannelFindings.checks([few, all[1]]).isEmpty)
+  }
+
+  /// A model may have more embeddings than its tokenizer has tokens, and an attack may list one of these.
+  @Test func paddingTokensAreCandidates() throws {
+    let scene = try TinyScene(documents: 1)
+    let size = scene.scoring.tokenizer.vocabularySize
+    let tokens = scene.documents[0].tokens
+    let posterior = TokenPosterior(
+      width: 2, ids: tokens.flatMap { [$0, Int32(size)] }, logProbabilities: tokens.flatMap { _ in [log(Float(0.5)), log(0.25)] },
+      restLogProbability: tokens.map { _ in log(Float(0.25)) })
+    let found = Reconstruction(tokens: [tokens], posterior: posterior)
+    #expect(throws: Fault.self) { try scene.scoring.paired(found) }
+    let wide = Scoring(
+      scene.documents, priors: nil, metrics: [TokenAccuracy()], tokenizer: scene.scoring.tokenizer, seed: 1, vocabularySize: size + 3)
+    #expect(try wide.paired(found)[0].truthLogProbability?.allSatisfy { abs($0 - log(0.5)) < 1e-6 } == true)
   }
 
   /// An attack that reads some documents finds in them what it finds when it reads all, is scored on them, and gains over the baseline on them.
