@@ -17,10 +17,28 @@ import SplitLearning
 ///
 /// Groups are merged as long as the mean L between their members outweighs that a send's partner is one of all others, the best first.
 package struct SendLinking {
-  /// Variances λ along principal axes [C] of later positions, the axes [C, C] as rows, and variances by channel of first ones.
-  private let later: [Double]
+  /// What the variances λ of one kind of position come to, the same for every pair.
+  private struct Axes {
+    /// w [C].
+    let weights: [Double]
+    /// Σ ½ ln(1 + λ/σ²), Σ w, and 2 Σ w²: the mean and the variance of Σ w d²/2σ² under noise alone.
+    let gain: Double
+    let mean: Double
+    let spread: Double
+
+    init(_ variances: [Double], sigma: Double) {
+      let noise = sigma * sigma
+      weights = variances.map { $0 / (noise + $0) }
+      gain = variances.reduce(0) { $0 + log1p($1 / noise) / 2 }
+      mean = weights.reduce(0, +)
+      spread = weights.reduce(0) { $0 + 2 * $1 * $1 }
+    }
+  }
+
+  /// Of later positions along principal axes, the axes [C, C] as rows (nil: the channels), and of first positions by channel.
+  private let later: Axes
   private let axes: Matrix?
-  private let first: [Double]
+  private let first: Axes
   private let sigma: Double
   /// θ
   private let threshold: Double
@@ -46,18 +64,19 @@ package struct SendLinking {
     guard states.rows > 0, states.values.allSatisfy({ $0.magnitude < 1e15 }) else {
       // Nothing is known of texts: all axes alike, and as much variance as is seen beyond the noise.
       let spread = [Double](repeating: max(power - sigma * sigma, floor * floor), count: width)
-      (later, axes, first) = (spread, nil, spread)
+      later = Axes(spread, sigma: self.sigma)
+      (axes, first) = (nil, later)
       return
     }
-    let starts = Set(texts.reduce(into: [0]) { $0.append($0.last! + $1.count) }.dropLast())
+    let starts = Set(PackedBatch(lengths: texts.map(\.count)).offsets.dropLast())
     var all = Covariance(width)
     all.add(compute.gather(states, rows: (0..<states.rows).filter { !starts.contains($0) }[...]), compute)
     let (values, vectors) = compute.symmetricEigen(Matrix(rows: width, columns: width, values: all.matrix(ridge: 0).map { Float($0) }))
-    (later, axes) = (values.map { max(0, Double($0)) }, vectors)
+    (later, axes) = (Axes(values.map { max(0, Double($0)) }, sigma: self.sigma), vectors)
     var own = Covariance(width)
     own.add(compute.gather(states, rows: starts.sorted()[...]), compute)
     let square = own.matrix(ridge: 0)
-    first = (0..<width).map { max(0, square[$0 * width + $0]) }
+    first = Axes((0..<width).map { max(0, square[$0 * width + $0]) }, sigma: self.sigma)
   }
 
   /// Sends that are of one text: lists of documents, in order of their first.
@@ -71,19 +90,20 @@ package struct SendLinking {
   /// L of two documents of equal length, nats; bounded, and 0 for empty ones.
   private func ratio(_ a: Range<Int>, _ b: Range<Int>, _ observed: Matrix, _ turned: Matrix) -> Double {
     var (ratio, excess, spread) = (0.0, 0.0, 0.0)
-    let variance = sigma * sigma
     for t in 0..<a.count {
       let x = t == 0 ? observed : turned
-      let lambda = t == 0 ? first : later
+      let axes = t == 0 ? first : later
       let (p, q) = ((a.lowerBound + t) * x.columns, (b.lowerBound + t) * x.columns)
-      for (c, own) in lambda.enumerated() {
-        let weight = own / (variance + own)
+      // Σ w d² / 2σ²
+      var square = 0.0
+      for (c, weight) in axes.weights.enumerated() {
         let d = Double(x.values[p + c] - x.values[q + c])
-        let square = d * d / (2 * variance)
-        ratio += log1p(own / variance) / 2 - weight * square / 2
-        excess += weight * (square - 1)
-        spread += 2 * weight * weight
+        square += weight * d * d
       }
+      square /= 2 * sigma * sigma
+      ratio += axes.gain - square / 2
+      excess += square - axes.mean
+      spread += axes.spread
     }
     guard spread > 0 else { return 0 }
     let z = max(0, excess / spread.squareRoot())

@@ -153,7 +153,7 @@ package struct TrainingPlan: Sendable {
   /// Every cell, seeds fastest. Throws as decoding does when a cell is no valid plan.
   package func cells(tasks: [String]) throws -> [Cell] {
     var cells: [Cell] = []
-    var known: [String: SettingValue] = [:]
+    var written: [String: SettingValue] = [:]
     var total = 0
     for grid in sweep.isEmpty ? [SweepGrid(axes: [])] : sweep {
       guard let points = grid.points, points <= SweepGrid.maximumCells else {
@@ -166,16 +166,16 @@ package struct TrainingPlan: Sendable {
       for index in 0..<points {
         var tree = self.tree.removing { $0 == "sweep" }
         for (axis, node) in grid.point(index) { tree = try AuditPlan.assigning(node, to: axis.key, in: tree) }
-        let plan = try TrainingPlan(tree: tree, known: self.known, tasks: tasks, origin: origin, cell: true)
+        let plan = try TrainingPlan(tree: tree, known: known, tasks: tasks, origin: origin, cell: true)
         let name = PlanCell.name(
           plan.model.partition, plan.defense, swept: grid.point(index).map { ($0.0.key, $0.1.setting) })
         for seed in seeds {
           let id = name + "-seed\(seed)"
-          if let other = known[id], other != plan.written {
+          if let other = written[id], other != plan.written {
             throw Fault(
               .invalidData, "two cells of the sweep have the name \(id)", at: origin, hint: "sweep settings by values that differ")
           }
-          if known.updateValue(plan.written, forKey: id) == nil { cells.append(Cell(id: id, seed: seed, plan: plan)) }
+          if written.updateValue(plan.written, forKey: id) == nil { cells.append(Cell(id: id, seed: seed, plan: plan)) }
         }
       }
     }

@@ -32,7 +32,8 @@ package struct TrainingRunner {
     // The server would have to train in the client's secret basis: its weights, gradients and adapters turned as well.
     guard !(defense.protector is any SecretBasis) else {
       throw Fault(
-        .invalidData, "training behind defense \"\(plan.defense.name)\" is not implemented", hint: "audit it with `run`, at inference")
+        .invalidData, "the server cannot train behind defense \"\(plan.defense.name)\": it is in a basis that it does not know",
+        hint: "audit it with `run`, at inference")
     }
     var blueprint = TrainingBlueprint(
       model: model, adapters: plan.adapters, rule: AdamW(weightDecay: Float(plan.weightDecay)), clip: plan.clip, seed: UInt64(cell.seed),

@@ -1,7 +1,6 @@
 import Attacks
 package import Audit
 import Checkpoints
-import Crypto
 import Diagnostics
 package import Fetching
 import Foundation
@@ -69,13 +68,12 @@ package enum Victim {
 
   /// Of the texts that a party was fine-tuned on, and of the training code.
   private static func origin(of texts: [[Int32]]) -> String {
-    var hash = SHA256()
-    hash.update(data: Data("victim \(version)".utf8))
+    var bytes = Data("victim \(version)".utf8)
     for text in texts {
-      withUnsafeBytes(of: Int64(text.count).littleEndian) { hash.update(bufferPointer: $0) }
-      text.withUnsafeBytes { hash.update(bufferPointer: $0) }
+      withUnsafeBytes(of: Int64(text.count).littleEndian) { bytes.append(contentsOf: $0) }
+      text.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
-    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return FileDigest.hex(of: bytes)
   }
 
   private static func adapted(_ model: LlamaModel, by folder: String) throws -> LlamaModel {
@@ -96,7 +94,7 @@ package enum Victim {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     guard let data = try? encoder.encode(key) else { preconditionFailure("settings hold only finite numbers") }
-    let name = SHA256.hash(data: data).prefix(6).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    let name = FileDigest.hex(of: data).prefix(12)
     return store.root.appending(path: "checkpoints/victims/\(party.rawValue)-\(name)").path
   }
 

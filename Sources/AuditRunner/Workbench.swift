@@ -43,19 +43,20 @@ package final class Workbench {
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.excludedTokens,
       seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan),
       encode: { [tokenizer = loaded.tokenizer] in tokenizer.encode($0) })
-    scoring = Scoring(
-      corpus.documents, priors: TruthPrior.logProbabilities(corpus.documents, model: loaded.model, means),
-      metrics: try plan.metrics.map(MetricCatalog.named),
-      tokenizer: loaded.tokenizer, seed: UInt64(seed), publicText: corpus.auxiliary,
-      vocabularySize: loaded.model.configuration.vocabularySize)
+    scoring = try Self.scoring(of: corpus.documents, plan, loaded, means)
   }
 
   /// A scorer of documents that belong to one cell.
   package func scoring(of documents: [PrivateDocument], _ plan: AuditPlan) throws -> Scoring {
+    try Self.scoring(of: documents, plan, loaded, means)
+  }
+
+  private static func scoring(
+    of documents: [PrivateDocument], _ plan: AuditPlan, _ loaded: LoadedModel, _ means: AttackerMeans
+  ) throws -> Scoring {
     Scoring(
       documents, priors: TruthPrior.logProbabilities(documents, model: loaded.model, means),
-      metrics: try plan.metrics.map(MetricCatalog.named),
-      tokenizer: loaded.tokenizer, seed: means.seed, publicText: corpus.auxiliary,
+      metrics: try plan.metrics.map(MetricCatalog.named), tokenizer: loaded.tokenizer, seed: means.seed, publicText: means.auxiliary,
       vocabularySize: loaded.model.configuration.vocabularySize)
   }
 

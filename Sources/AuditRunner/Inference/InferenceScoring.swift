@@ -82,11 +82,8 @@ package struct InferenceScoring: Sendable {
     let hits = zip(decisions, truth).count { $0 == $1 }
     result.accuracy = Double(hits) / Double(truth.count)
     // Rows of a document go together: whole documents are resampled, where they differ at all.
-    let members = groups.map { groups in Dictionary(grouping: truth.indices) { groups[$0] }.sorted { $0.key < $1.key }.map(\.value) }
-    let rows = members?.map {
-      $0.reduce(into: [0.0, 0]) {
-        $0[0] += decisions[$1] == truth[$1] ? 1 : 0; $0[1] += 1
-      }
+    let rows = groups.map(RankCurve.members)?.map { units in
+      [Double(units.count { decisions[$0] == truth[$0] }), Double(units.count)]
     }
     if let estimate = rows.flatMap({ bootstrap($0, seed: seed) { $0[0] / $0[1] } }), !estimate.isDegenerate {
       result.accuracyCI95 = estimate.ci95

@@ -31,11 +31,14 @@ struct RankCurve {
     return negatives > 0 && positives > 0 ? area / (negatives * positives) : nil
   }
 
+  /// The units of every group, groups by rising number.
+  static func members(_ groups: [Int]) -> [[Int]] {
+    Dictionary(grouping: groups.indices) { groups[$0] }.sorted { $0.key < $1.key }.map(\.value)
+  }
+
   /// 95 % percentile bootstrap; whole groups are drawn. Randomness: `seed`.
   func interval(_ groups: [Int]?, _ resamples: Int, seed: UInt64) -> [Double]? {
-    let members =
-      groups.map { g in Dictionary(grouping: flags.indices, by: { g[$0] }).sorted { $0.key < $1.key }.map(\.value) }
-      ?? flags.indices.map { [$0] }
+    let members = groups.map(Self.members) ?? flags.indices.map { [$0] }
     var generator = CounterRandom(seed: seed, stream: "inference/bootstrap").generator()
     var areas: [Double] = []
     for _ in 0..<resamples {
