@@ -26,6 +26,8 @@ struct SequentialDecoder {
     var score: Float = 0
     var cache: SequenceCache
     var prior: LanguagePrior.Branch
+    /// How far `prior` is believed.
+    var experts = PriorExperts()
   }
 
   private let settings: SequentialMatching
@@ -37,6 +39,8 @@ struct SequentialDecoder {
   private let likelihood: CandidateLikelihood
   private let target: CandidateLikelihood.Target
   private let prior: LanguagePrior
+  /// ln u [V].
+  private let unigram: [Float]
   private let vocabulary: VocabularyDistances
   private(set) var forwards = 0
   /// Distances per coordinate of the candidates accepted at later positions, for `CandidateLikelihood.profiles`.
@@ -56,6 +60,7 @@ struct SequentialDecoder {
     target = likelihood.target(observed)
     let inputBlocks = stack.blocks.count
     prior = LanguagePrior(means)
+    unigram = Unigram.of(means).logProbabilities
     vocabulary = VocabularyDistances(means, inputBlocks: inputBlocks, clip: likelihood.noise.clip.map(Float.init))
   }
 
@@ -166,7 +171,7 @@ struct SequentialDecoder {
     }
     let least = !likelihood.profiles ? 0 : typicalDistance == nil ? settings.leastAtFirst : settings.leastLater
     return hypotheses.enumerated().map { i, hypothesis in
-      let logPrior = prior.logProbabilities(of: hypothesis.prior)
+      let logPrior = believed(hypothesis)
       let weighted = settings.priorWeight == 1 ? logPrior : logPrior.map { $0 * settings.priorWeight }
       var proposal = Matrix(rows: 1, columns: weighted.count, values: weighted)
       if let likelihoods { model.compute.add(&proposal, likelihoods.slice(i..<i + 1)) }
@@ -174,6 +179,25 @@ struct SequentialDecoder {
         prior: weighted, proposal: proposal.values, proposalMass: model.compute.logSumExp(proposal)[0], isInformed: likelihoods != nil,
         least: min(least, weighted.count))
     }
+  }
+
+  /// ln of the prior of the next token, [V].
+  private func believed(_ hypothesis: Hypothesis) -> [Float] {
+    let language = prior.logProbabilities(of: hypothesis.prior)
+    return settings.trust == .full || hypothesis.tokens.isEmpty ? language : hypothesis.experts.mixed(language, unigram)
+  }
+
+  /// The experts after the position that `search` is of, judged by the candidates that were tried there.
+  private func learned(_ hypothesis: Hypothesis, _ search: SequentialSearch) -> PriorExperts {
+    let language = prior.logProbabilities(of: hypothesis.prior)
+    func evidence(_ logPrior: [Float]) -> Double {
+      search.evaluated.reduce(-.infinity) {
+        logAdd($0, Double(logPrior[Int($1.token)]) - Double(search.scale.weight * $1.distance))
+      }
+    }
+    var experts = hypothesis.experts
+    experts.learn(language: evidence(language), unigram: evidence(unigram))
+    return experts
   }
 
   /// Runs candidates through the client's blocks, in batches, and files their distances.
@@ -212,10 +236,12 @@ struct SequentialDecoder {
       $0.posterior(width: Self.posteriorWidth, leastRest: Self.leastRest, isExhaustive: settings.candidates == .exhaustive)
     }
     if likelihood.profiles && t > 0 { accepted += searches.map { $0.smallest / Float(observed.columns) } }
+    let experts = hypotheses.indices.map { t == 0 ? hypotheses[$0].experts : learned(hypotheses[$0], searches[$0]) }
     var next = chosen.map { choice in
       var child = hypotheses[choice.parent]
       child.tokens.append(choice.token)
       child.posteriors.append(posteriors[choice.parent])
+      child.experts = experts[choice.parent]
       child.score = choice.score
       return child
     }

@@ -13,7 +13,7 @@ import Llama
 ///     score(v) = −‖y_t − F_p(prefix, v)_t‖² / (2σ²) + λ ln q(v | prefix)
 ///
 /// With λ = 1 and the true prior this is the exact maximum a posteriori decision. A wrong prefix moves all later states, so a beam corrects
-/// itself. Sources: vocabulary matching (VMA; SipIt, Nikolaou et al. 2025) for clean states; likelihood, prior and beam are ours.
+/// itself, and the prior falls back on the unigram as far as the language model was wrong before (`PriorExperts`). Sources: vocabulary matching (VMA; SipIt, Nikolaou et al. 2025) for clean states; likelihood, prior and beam are ours.
 ///
 /// Under a secret basis it compares what the basis leaves: order statistics of permuted states, invariants of rotated ones until the rotation itself is
 /// known (`matchedInSecretRotation`). Under a secret order of the rows it finds token and row together (`SecretOrderDecoder`).
@@ -31,25 +31,32 @@ package struct SequentialMatching: Attack {
   /// What is done about weights that may differ from the victim's (K1: fine-tuning unknown to the attacker).
   enum Mismatch: String, CaseIterable { case auto, none, profile, affine, adapters }
 
+  /// What prefixes that may be wrong do to the language model's say.
+  enum Trust: String, CaseIterable { case adaptive, full }
+
   package static let description = MethodDescription(
     name: "sequential-matching",
     summary: "left-to-right vocabulary matching through the client's blocks, noise likelihood × language-model prior, beam",
     paper: "VMA (2024) and SipIt (Nikolaou et al. 2025) for clean states",
     deviations:
-      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, rows in a secret order, invariants and Procrustes of rotated ones (the language model alone where these open no document), LM prior, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
+      "exact likelihood of Gaussian, Laplace, clipped, quantized and sparsified states, order statistics of permuted ones, rows in a secret order, invariants and Procrustes of rotated ones (the language model alone where these open no document), LM prior mixed with the unigram by their past evidence, beam, candidate proposals, estimated noise and self-training for unknown adapters are added",
     cost:
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k1, channels: [.inputHiddenStates],
     settings: [
       "candidates": "proposals (default), language-model or exhaustive", "beam": "hypotheses kept per document, default 1",
-      "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
+      "prior_weight": "λ, default 1",
+      "prior_trust":
+        "adaptive (default): the language model's prior is mixed with the unigram, by how well each explained the states so far; full: as if the prefix were certain",
+      "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
       "mismatch":
         "weights that differ from the victim's: none; profile (the noise of a position is at least what its best candidate leaves); affine (a correction is learned from the first pass); adapters (the victim's adapters are recovered first); auto (default): adapters at K1, none above. affine and adapters decode twice, where there are five documents or more",
     ])
 
   package static let rules: [String: SettingRule] = [
     "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64), "prior_weight": .number(0...10),
-    "max_candidates": .integer(1...(1 << 30)), "mismatch": .choice(Mismatch.allCases.map(\.rawValue)),
+    "max_candidates": .integer(1...(1 << 30)), "prior_trust": .choice(Trust.allCases.map(\.rawValue)),
+    "mismatch": .choice(Mismatch.allCases.map(\.rawValue)),
   ]
 
   let candidates: Candidates
@@ -57,12 +64,14 @@ package struct SequentialMatching: Attack {
   let priorWeight: Float
   let maxCandidates: Int
   let mismatch: Mismatch
+  let trust: Trust
 
   package init(_ settings: [String: SettingValue]) throws {
     let reader = SettingReader(settings, of: Self.description.name)
     candidates = try reader.choice("candidates", default: .proposals)
     beam = try reader.integer("beam", default: 1, in: 1...64)
     priorWeight = Float(try reader.real("prior_weight", default: 1, in: 0...10))
+    trust = try reader.choice("prior_trust", default: .adaptive)
     mismatch = try reader.choice("mismatch", default: .auto)
     maxCandidates = try reader.integer("max_candidates", default: 1 << 30, in: 1...(1 << 30))
   }

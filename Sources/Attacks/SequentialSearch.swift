@@ -92,7 +92,16 @@ package struct SequentialSearch {
     else { return false }
     // A rival that is well beyond rounding says that the states of tokens are apart here.
     if scale.isClean, second > Self.apart * scale.limit { return true }
-    return restMass < share
+    return restMass < max(share, Self.indifferent * doubtfulTop)
+  }
+
+  /// Where nothing is sure, candidates that together hold less than this share of what the best one holds change little.
+  private static let indifferent = 0.2
+
+  /// Posterior of the best candidate among those evaluated where it is less than an even bet, else 0.
+  private var doubtfulTop: Double {
+    let top = 1 / evaluated.reduce(0.0) { $0 + exp(Double(score($1) - best)) }
+    return top < 0.5 ? top : 0
   }
 
   /// How far, in limits, the next best candidate of a clean state must be for the best to be taken without trying more.

@@ -45,7 +45,21 @@ extension AuditPlan {
     task = try root.optional("task").map { try TaskReference($0) }
     gradientDefense = try root.optional("gradient_defense").map { try GradientDefensePlan($0) }
     try checkInference(root)
+    if cell { try checkEffects(root) }
     if !cell { _ = try cells() }
+  }
+
+  /// Refuses what would have no effect in a cell, and so would be taken for a measurement.
+  private func checkEffects(_ root: PlanMap) throws {
+    if reference > 0, !["none", "gaussian"].contains(defense.name), let value = root.optional("reference") {
+      throw value.fault(
+        "the Bayes reference knows Gaussian noise alone, and the defense is \(defense.name)", hint: "drop reference, or the defense")
+    }
+    if gradientDefense != nil, !threatModel.channels.contains(where: \.isOfTraining), let value = root.optional("gradient_defense") {
+      throw value.fault(
+        "gradient_defense changes nothing that this plan's server is granted",
+        hint: "grant \(Channel.outputGradients.rawValue) in threat_model.channels, or drop it")
+    }
   }
 
   static func suiteName(_ value: PlanValue) throws -> String {

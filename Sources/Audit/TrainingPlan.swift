@@ -139,6 +139,9 @@ package struct TrainingPlan: Sendable {
     if !repartition.isEmpty, !full.isEmpty, let value = root.optional("repartition") {
       throw value.fault("blocks that are trained whole cannot move", hint: "drop \"full\" or \"repartition\"")
     }
+    if let late = repartition.first(where: { $0.step > steps }), let value = root.optional("repartition") {
+      throw value.fault("the partition of step \(late.step) never comes: there are \(steps) steps")
+    }
     if !cell { _ = try cells(tasks: tasks) }
   }
 

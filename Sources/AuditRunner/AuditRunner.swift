@@ -25,6 +25,21 @@ package final class AuditRunner {
     package var stage: String
     /// Share of the whole run that is done, 0...1.
     package var fraction: Double
+    /// Share of the whole run that was there before.
+    package var reused = 0.0
+  }
+
+  /// Cells of a run: those of the plan, or those that `only` names.
+  private struct Tally {
+    var wanted: Int
+    var begun = 0
+    var reused = 0
+    /// `part` of the current cell is done.
+    func progress(_ stage: String, _ part: Double = 0) -> Progress {
+      let whole = Double(max(1, wanted))
+      return Progress(
+        cell: begun, cells: wanted, stage: stage, fraction: (Double(max(0, begun - 1)) + part) / whole, reused: Double(reused) / whole)
+    }
   }
 
   private let plan: AuditPlan
@@ -51,7 +66,9 @@ package final class AuditRunner {
     if let only, !cells.contains(where: { $0.isNamed(by: only) }) {
       throw Fault(.usage, "no cell of the plan has \"\(only)\" in its name", hint: cells.first.map { "the first one is \($0.id)" })
     }
-    try report(Progress(cell: 0, cells: cells.count, stage: "loading \(plan.model.checkpoint)", fraction: 0))
+    let isWanted = { (cell: PlanCell) in only.map { cell.isNamed(by: $0) } ?? true }
+    var tally = Tally(wanted: cells.count(where: isWanted))
+    try report(tally.progress("loading \(plan.model.checkpoint)"))
     let loaded = try LoadedModel(plan.model.checkpoint, in: store, compute: compute)
     for cell in cells { _ = try cell.partition.validated(blocks: loaded.model.configuration.blocks) }
     try Self.makeFolder(directory.appending(path: "cells"))
@@ -67,15 +84,13 @@ package final class AuditRunner {
     let task = try plan.task?.recorded()
     let material = try PublicMaterial(plan, store: store, hiding: [directory.path])
     for (index, cell) in cells.enumerated() {
-      let isLeftOut = only.map { !cell.isNamed(by: $0) } ?? false
+      let isLeftOut = !isWanted(cell)
+      if !isLeftOut { tally.begun += 1 }
       if isLeftOut, !FileManager.default.fileExists(atPath: CellFile.url(cell.id, in: directory).path) { continue }
       let bench =
         try workbenches[cell.seed]
         ?? Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: store, memory: memory) { stage, part in
-          try report(
-            Progress(
-              cell: index + 1, cells: cells.count, stage: "fine-tuning the \(stage), \(Int(part * 100)) %",
-              fraction: Double(index) / Double(cells.count)))
+          try report(tally.progress("fine-tuning the \(stage), \(Int(part * 100)) %"))
         }
       workbenches[cell.seed] = bench
       if index == 0 { try TruthFile(runID: runID, documents: bench.corpus.sent).write(to: directory.appending(path: "truth.h5").path) }
@@ -86,12 +101,12 @@ package final class AuditRunner {
         !isFirst || isLeftOut || known.plantedLeak != nil
       {
         file = known
+        if !isLeftOut { tally.reused += 1 }
       } else if isLeftOut {
         continue
       } else {
         file = try measure(
-          cell, bench, material, directory: directory, runID: runID, created: created, origin: origin, plants: isFirst, index: index,
-          of: cells.count)
+          cell, bench, material, directory: directory, runID: runID, created: created, origin: origin, plants: isFirst, tally)
         try file.write(in: directory)
       }
       controlled.insert(cell.partition)
@@ -124,12 +139,11 @@ package final class AuditRunner {
 
   private func measure(
     _ cell: PlanCell, _ bench: Workbench, _ material: PublicMaterial, directory: URL, runID: String, created: String,
-    origin: [String: String], plants: Bool, index: Int, of count: Int
+    origin: [String: String], plants: Bool, _ tally: Tally
   ) throws -> CellFile {
     let began = Date()
     let tell = { (stage: String, part: Double) in
-      try self.report(
-        Progress(cell: index + 1, cells: count, stage: "\(cell.id): \(stage)", fraction: (Double(index) + part) / Double(count)))
+      try self.report(tally.progress("\(cell.id): \(stage)", part))
     }
     try tell("split forward", 0)
     let defense = try DefenseCatalog.make(cell.defense).prepared(
@@ -232,7 +246,7 @@ package final class AuditRunner {
     var margins: [MarginHistogram] = []
     if complete {
       for cut in cuts {
-        try report(Progress(cell: cells.count, cells: cells.count, stage: "margins at p = \(cut)", fraction: 1))
+        try report(Progress(cell: cells.count, cells: cells.count, stage: "margins at p = \(cut)", fraction: 1, reused: 0))
         let rms = try bench.statistics(inputBlocks: cut).rootMeanSquare
         margins.append(try MarginMeasurement.histogram(bench.corpus.documents, inputBlocks: cut, rms: rms, bench.means))
       }
@@ -249,7 +263,7 @@ package final class AuditRunner {
       host: Provenance.host(compute), checkpoint: loaded.description, dataset: bench.corpus.description, threatModel: plan.threatModel,
       defense: plan.defense.resolved, results: results, utility: cells.flatMap(\.utility), margins: margins,
       timings: timings,
-      warnings: Self.distinct(benches.values.flatMap(\.corpus.warnings) + cells.flatMap(\.warnings)), coverage: Coverage.of(plan),
+      warnings: Self.distinct(benches.values.flatMap(\.corpus.warnings)) + Self.located(cells), coverage: Coverage.of(plan),
       invocation: invocation, attacks: descriptions,
       references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil,
       controls: Controls(
@@ -264,6 +278,16 @@ package final class AuditRunner {
   private static func distinct(_ texts: [String]) -> [String] {
     var seen: Set<String> = []
     return texts.filter { seen.insert($0).inserted }
+  }
+
+  /// Every warning of a cell once, with the cells that it is of where it is not of all.
+  private static func located(_ cells: [CellFile]) -> [String] {
+    distinct(cells.flatMap(\.warnings)).map { text in
+      let places = cells.filter { $0.warnings.contains(text) }.map(\.cell)
+      if places.count == cells.count { return text }
+      let named = places.prefix(3).joined(separator: ", ")
+      return "\(text) (\(named)\(places.count > 3 ? " and \(places.count - 3) more cells" : ""))"
+    }
   }
 
   static func makeFolder(_ url: URL) throws {

@@ -38,12 +38,12 @@ package struct LoadedModel: Sendable {
   }
 
   /// Throws `Fault` 65 where a text of `tokens` tokens is longer than the model attends to as it should: its context, or a window that is not masked here.
-  package func requireRoom(for tokens: Int) throws {
+  package func requireRoom(for tokens: Int, hint: String = "lower dataset.max_tokens") throws {
     let configuration = model.configuration
     let room = min(configuration.contextLength, configuration.slidingWindow ?? .max)
     guard tokens <= room else {
       throw Fault(
-        .invalidData, "a text has \(tokens) tokens, and \(description.name) attends to \(room)", hint: "lower dataset.max_tokens")
+        .invalidData, "a text has \(tokens) tokens, and \(description.name) attends to \(room)", hint: hint)
     }
   }
 

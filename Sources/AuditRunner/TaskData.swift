@@ -34,6 +34,14 @@ package struct TaskData: Sendable {
 
     package init(content: Content, prompt: [Int32]) { (self.content, self.prompt) = (content, prompt) }
 
+    /// Tokens of the prompt with its longest answer; `generated` of them where the answer is generated.
+    func longest(generated: Int) -> Int {
+      switch content {
+      case .choice(_, let choices): prompt.count + (choices.map(\.count).max() ?? 0)
+      case .text(_, let answer): prompt.count + max(answer.count, generated)
+      }
+    }
+
     /// The text to learn: the answer's tokens count, the prompt's do not.
     package var sequence: TrainingSequence {
       let answer =

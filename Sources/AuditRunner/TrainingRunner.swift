@@ -25,6 +25,8 @@ package struct TrainingRunner {
     (plan, seed, self.loaded, self.data) = (cell.plan, cell.seed, loaded, data)
     let (model, plan) = (loaded.model, cell.plan)
     let points = try plan.model.partition.validated(blocks: model.configuration.blocks)
+    let longest = (data.train + data.validation).map { $0.longest(generated: data.longestAnswer) }.max() ?? 0
+    try loaded.requireRoom(for: longest, hint: "lower task.max_prompt_tokens")
     // Noise relative to the states is relative to those of the task's own prompts, before training.
     let statistics = try SplitExchange.statistics(data.train.prefix(64).map(\.prompt), model: model, inputBlocks: points.input)
     let defense = try DefenseCatalog.make(plan.defense).prepared(for: statistics, seed: UInt64(cell.seed))

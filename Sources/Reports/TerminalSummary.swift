@@ -18,10 +18,10 @@ package enum TerminalSummary {
     let cost = utility.metrics.first
     var table = TerminalTable(
       [
-        .init("cut"), .init("noise"), .init("σ", .right), .init("SNR dB", .right), .init("best attack"),
+        .init("cut"), .init("noise"), .init("σ", .right, givesWay: 2), .init("SNR dB", .right, givesWay: 1), .init("best attack"),
         .init(metric.title.lowercased(), .right),
-        .init("95 %", .right), .init("guess", .right), .init("bits/token", .right), .init("exact", .right),
-      ] + (cost.map { [.init($0.title.lowercased(), .right)] } ?? []))
+        .init("95 %", .right), .init("guess", .right), .init("bits/token", .right, givesWay: 4), .init("exact", .right, givesWay: 3),
+      ] + (cost.map { [.init($0.title.lowercased(), .right, givesWay: 5)] } ?? []))
     for panel in findings.panels {
       for (index, level) in findings.noises(in: panel).enumerated() {
         guard let best = findings.best(panel, level, metric) else { continue }

@@ -7,7 +7,11 @@ package struct TerminalTable: Sendable {
   package struct Column: Sendable {
     package var title: String
     package var alignment: Alignment
-    package init(_ title: String, _ alignment: Alignment = .left) { (self.title, self.alignment) = (title, alignment) }
+    /// Left out where the table is too wide, those with the smallest number first; nil for one that always stays.
+    package var givesWay: Int?
+    package init(_ title: String, _ alignment: Alignment = .left, givesWay: Int? = nil) {
+      (self.title, self.alignment, self.givesWay) = (title, alignment, givesWay)
+    }
   }
 
   package struct Row: Sendable {
@@ -23,6 +27,10 @@ package struct TerminalTable: Sendable {
 
   package var columns: [Column]
   package private(set) var rows: [Row] = []
+  private var leftOut: [String] = []
+
+  /// Columns that a text keeps while numbers have theirs.
+  private static let leastText = 6
 
   package init(_ columns: [Column]) { self.columns = columns }
 
@@ -35,9 +43,11 @@ package struct TerminalTable: Sendable {
   }
 
   /// The table as lines, each ended by a line feed and at most `width` columns wide if given: the widest left-aligned columns give way
-  /// first (`…`), numbers last. `color` switches the escape sequences on; pass false when NO_COLOR is set or the output is no terminal.
+  /// first (`…`), then whole columns (`Column.givesWay`), which a last line names, numbers last. `color` switches the escape sequences on; pass false
+  /// when NO_COLOR is set or the output is no terminal.
   package func render(width limit: Int? = nil, color: Bool = false) -> String {
     guard !columns.isEmpty else { return "" }
+    if let limit, let next = overfull(limit) { return without(next, limit, color) }
     let widths = fittedWidths(limit)
     let rule = String(repeating: "─", count: max(1, widths.reduce(0, +) + 2 * (widths.count - 1)))
     func styled(_ text: String, _ code: String) -> String { color ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
@@ -47,6 +57,9 @@ package struct TerminalTable: Sendable {
       if row.startsGroup, index > 0 { lines.append(styled(fitted(rule), "2")) }
       let text = fitted(line(row.cells, widths))
       lines.append(row.emphasised ? styled(text, "1") : text)
+    }
+    if !leftOut.isEmpty {
+      lines.append(styled(fitted("too narrow for: \(leftOut.reversed().joined(separator: ", "))"), "2"))
     }
     return lines.map { $0 + "\n" }.joined()
   }
@@ -63,12 +76,35 @@ package struct TerminalTable: Sendable {
     return text
   }
 
-  private func fittedWidths(_ limit: Int?) -> [Int] {
-    var widths = columns.indices.map { column in
+  /// The column to leave out next: nil when every number has its width, or no column may go.
+  private func overfull(_ limit: Int) -> Int? {
+    let wanted = fullWidths
+    let least = columns.indices.reduce(2 * (columns.count - 1)) {
+      $0 + (columns[$1].alignment == .left ? min(wanted[$1], Self.leastText) : wanted[$1])
+    }
+    guard least > limit else { return nil }
+    return columns.indices.filter { columns[$0].givesWay != nil }.min { columns[$0].givesWay! < columns[$1].givesWay! }
+  }
+
+  /// The table without column `index`, and a line that names all that were left out.
+  private func without(_ index: Int, _ limit: Int, _ color: Bool) -> String {
+    var narrow = self
+    narrow.leftOut.append(columns[index].title)
+    narrow.columns.remove(at: index)
+    for row in rows.indices { narrow.rows[row].cells.remove(at: index) }
+    return narrow.render(width: limit, color: color)
+  }
+
+  private var fullWidths: [Int] {
+    columns.indices.map { column in
       rows.reduce(displayWidth(columns[column].title)) { max($0, displayWidth($1.cells[column])) }
     }
+  }
+
+  private func fittedWidths(_ limit: Int?) -> [Int] {
+    var widths = fullWidths
     guard let limit else { return widths }
-    for (alignment, least) in [(Alignment.left, 6), (.right, 3), (.left, 1), (.right, 1)] {
+    for (alignment, least) in [(Alignment.left, Self.leastText), (.right, 3), (.left, 1), (.right, 1)] {
       while widths.reduce(2 * (widths.count - 1), +) > limit {
         let shrinkable = columns.indices.filter { columns[$0].alignment == alignment && widths[$0] > least }
         guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }

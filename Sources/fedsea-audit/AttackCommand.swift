@@ -40,7 +40,8 @@ struct AttackCommand: ParsableCommand {
       throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
     }
     let material = try PublicMaterial(plan, store: workspace.store, hiding: [own, folder])
-    let interruption = Interruption()
+    let interruption = Interruption(
+      kept: "guesses of the attacks that ended are kept", hint: "--set \"attacks=[…]\" with the others spares what is done")
     var failures: [String] = []
     for entry in plan.attacks {
       do { try attack(entry, seen, means, material, into: folder, interruption) } catch let fault as Fault where fault.code != .interrupted

@@ -55,7 +55,7 @@ struct DumpCommand: ParsableCommand {
       Terminal.say("\(cell.id): view.h5 will take about \(size.formatted(.byteCount(style: .file)))")
       let line = ProgressLine()
       defer { line.clear() }
-      let interruption = Interruption()
+      let interruption = Interruption(kept: "files of the cells that ended are kept", hint: "the same command makes all cells anew")
       let exchange = try SplitExchange.dump(
         bench.corpus.documents, setting,
         identity: ViewIdentity(

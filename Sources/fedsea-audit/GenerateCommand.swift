@@ -51,6 +51,7 @@ struct GenerateCommand: ParsableCommand {
     let loaded = try LoadedModel(checkpoint, in: workspace.store, precision: Precision(rawValue: precision)!, compute: workspace.compute)
     let ids = loaded.tokenizer.encode(prompt)
     guard !ids.isEmpty else { throw Fault(.invalidData, "the prompt is empty") }
+    try loaded.requireRoom(for: ids.count + tokens, hint: "a shorter prompt, or fewer --tokens")
     let sampling = Sampling(temperature: temperature, topP: topP)
     let random = CounterRandom(seed: seed, stream: "generate")
     let ends = Set(loaded.tokenizer.endTokens)

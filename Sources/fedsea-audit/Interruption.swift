@@ -6,8 +6,13 @@ import Synchronization
 /// Turns Ctrl-C and kill into a fault that long work throws at its next step, so that files are left whole; a second signal kills.
 final class Interruption {
   private let sources: [any DispatchSourceSignal]
+  private let fault: Fault
 
-  init() {
+  /// - Parameters:
+  ///   - kept: what is there after an interruption.
+  ///   - hint: how to go on.
+  init(kept: String, hint: String) {
+    fault = Fault(.interrupted, "interrupted; \(kept)", hint: hint)
     let flag = FlagBox()
     sources = [SIGINT, SIGTERM].map { number in
       signal(number, SIG_IGN)
@@ -23,7 +28,7 @@ final class Interruption {
 
   /// Throws once a signal has come.
   func check() throws {
-    if box.isRaised { throw Fault(.interrupted, "interrupted; finished cells are kept", hint: "the same command goes on from there") }
+    if box.isRaised { throw fault }
   }
 
   private final class FlagBox: Sendable {

@@ -60,11 +60,11 @@ struct RunCommand: ParsableCommand {
     for line in try Overview.lines(plan) { Terminal.say(line) }
     Terminal.say("output         \(directory.path)\n")
 
-    let interruption = Interruption()
+    let interruption = Interruption(kept: "finished cells are kept", hint: "the same command goes on from there")
     let line = ProgressLine()
     let runner = AuditRunner(plan, store: workspace.store, compute: workspace.compute) { progress in
       try interruption.check()
-      line.show("cell \(progress.cell) of \(progress.cells): \(progress.stage)", fraction: progress.fraction)
+      line.show("cell \(progress.cell) of \(progress.cells): \(progress.stage)", fraction: progress.fraction, reused: progress.reused)
     }
     defer { line.clear() }
     let record = try runner.run(in: directory, runID: runID, fresh: fresh, invocation: Array(CommandLine.arguments.dropFirst()), only: only)

@@ -37,12 +37,14 @@ final class ProgressLine {
 
   init(quiet: Bool = false) { self.quiet = quiet }
 
-  func show(_ stage: String, fraction: Double) {
+  /// - Parameter reused: share of the whole that was there before; it tells nothing about the time that the rest takes.
+  func show(_ stage: String, fraction: Double, reused: Double = 0) {
     let now = Date()
     guard !quiet, now.timeIntervalSince(shown) >= (Terminal.isInteractive ? 0.1 : 5) else { return }
     shown = now
     let elapsed = now.timeIntervalSince(started)
-    let eta = fraction > 0.01 ? ", \(Self.clock(elapsed / fraction * (1 - fraction))) left" : ""
+    let done = fraction - reused
+    let eta = done > 0.002 ? ", \(Self.clock(elapsed / done * (1 - fraction))) left" : ""
     let text = "\(Int(fraction * 100)) % \(Self.clock(elapsed))\(eta)  \(escapingControls(stage))"
     let line =
       Terminal.isInteractive ? "\r\u{1B}[2K" + String(text.prefix(max(20, (Terminal.width(of: STDERR_FILENO) ?? 100) - 1))) : text + "\n"

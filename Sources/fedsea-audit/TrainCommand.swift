@@ -37,7 +37,8 @@ struct TrainCommand: ParsableCommand {
     Terminal.say("task           \(plan.task.name) from \(escapingControls(plan.task.path))")
     Terminal.say("split          \(cells.count) cells of \(plan.steps) steps × \(plan.batch) texts, \(plan.precision.rawValue)")
     Terminal.say("output         \(directory.path)\n")
-    let interruption = Interruption()
+    let interruption = Interruption(
+      kept: "finished cells are kept, and the last checkpoint of this one", hint: "the same command goes on from there")
     let line = ProgressLine()
     defer { line.clear() }
     let record = try TrainingSuite.run(

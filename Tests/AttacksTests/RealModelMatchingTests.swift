@@ -47,6 +47,32 @@ struct RealModelMatchingTests {
     #expect(try attack.reconstruct(view, with: scene.means) { _ in }.tokens == scene.documents)
   }
 
+  /// Words in no order, under noise that leaves some of them in doubt: the language model foresees nothing, and an attack that goes on believing it reads
+  /// less than one that notices.
+  @Test func theLanguageModelIsBelievedAsFarAsItWasRight() throws {
+    let words =
+      "river of seven the paper green minister into winter school house and water taxes quickly bread under glass war for engine night to field sister"
+    var scene = try Scene([words, "The meeting will start at nine in the morning, and nobody from the ministry of health had been told."])
+    scene.means.auxiliary = [scene.documents[0].reversed(), scene.documents[1]]
+    scene.documents = [scene.documents[0]]
+    let clean = scene.states(1)
+    let law = NoiseStatement(
+      defense: "gaussian", law: .gaussian, sigma: 4.5 * rootMeanSquare(Array(clean.values.dropFirst(clean.columns))))
+    let sent = law.observed(
+      clean, sequences: clean.values.indices.prefix(clean.rows).map { _ in 0 }, positions: Array(0..<clean.rows),
+      random: CounterRandom(seed: 8, stream: "noise"), scene.model.compute)
+    let view = AdversaryView(
+      identity: ViewIdentity(runID: "", planSHA256: "", checkpointSHA256: "", tokenizerSHA256: "", created: "", fedseaVersion: ""),
+      partition: PartitionPoints(input: 1, output: 0), offsets: [0, clean.rows],
+      observations: [.inputHiddenStates: Observation(values: sent, noise: law)])
+    func hits(_ trust: String) throws -> Int {
+      let attack = try AttackCatalog.make("sequential-matching", settings: ["prior_trust": .string(trust)])
+      return zip(try attack.reconstruct(view, with: scene.means) { _ in }.tokens[0], scene.documents[0]).count { $0 == $1 }
+    }
+    let (adaptive, full) = (try hits("adaptive"), try hits("full"))
+    #expect(adaptive > full && adaptive < clean.rows, "adaptive \(adaptive), full \(full) of \(clean.rows)")
+  }
+
   /// The bf16 pass leaves out nothing that matters: against distances of all tokens in f32, clean and under noise.
   @Test(arguments: [0.0, 0.9, 4.5]) func contendersHoldTheWholeMass(relative: Double) throws {
     let scene = try Scene(["The capital of France is Paris"])

@@ -66,6 +66,7 @@ import Testing
     ("full: [inptu]", "input"), ("full: [input]\nrepartition: [{step: 2, input: 1, output: 1}]", "cannot move"),
     ("federation: {clients: 2, partitions: [{input: 1, output: 1}]}", "1 partition points for 2 clients"),
     ("adapters: {dropout: 1}", "adapters.dropout"), ("accumulate: 0", "accumulate"), ("checkpointing: yess", "checkpointing"),
+    ("repartition: [{step: 9000000, input: 1, output: 1}]", "never comes"),
     ("record: {channels: [gradients/inputcut]}", "gradients/input_cut"), ("repartition: [{step: 1, input: 1, output: 1}]", "step"),
   ]) func mistakesInThePlanAreNamed(line: String, word: String) throws {
     let fault = #expect(throws: Fault.self) { try plan(line) }

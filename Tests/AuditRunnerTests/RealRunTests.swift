@@ -62,18 +62,23 @@ import Testing
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func aRunCanBeShared() throws {
     let plan = try plan(
       "seeds: [1, 2]\nsweep: {model.partition.input: [0, 1]}", attacks: "[unigram, {name: nearest-embedding, documents: 1}]")
+    var told: [AuditRunner.Progress] = []
     func run(_ folder: String, only: String? = nil) throws -> AuditRecord {
-      try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+      told = []
+      return try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { told.append($0) }
         .run(in: URL(filePath: folder), runID: "shared", only: only)
     }
     func facts(_ record: AuditRecord) -> [String] { record.results.map { "\($0.cell) \($0.attack) \($0.metric) \($0.mean) \($0.n)" } }
     let (shared, single) = (try Scratch(), try Scratch())
     let second = try run(shared.path, only: "seed2-p1")
     #expect(!second.complete && Set(second.results.map(\.cell)) == ["p1-q1-sigma0.05-seed2"])
+    // What is left is estimated from the part that this process does.
+    #expect(told.allSatisfy { $0.cells == 1 && (0...1).contains($0.fraction) && $0.reused == 0 } && told.contains { $0.fraction > 0.5 })
     #expect(try !run(shared.path, only: "seed1").complete)
     #expect(throws: Fault.self) { try run(shared.path, only: "seed") }
     let together = try run(shared.path)
     #expect(together.complete && together.valid == true)
+    #expect(told.contains { $0.cells == 4 && $0.cell == 3 && $0.reused == 0.5 } && told.allSatisfy { $0.reused <= $0.fraction })
     #expect(try facts(together) == facts(run(single.path)))
     #expect(Set(together.results.filter { $0.attack == "nearest-embedding" }.map(\.n)) == [1])
     #expect(throws: Fault.self) { try AttackRoster.make(AttackPlan(name: "unigram", documents: 1)) }

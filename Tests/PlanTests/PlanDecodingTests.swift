@@ -101,6 +101,7 @@ import Testing
     ("plan: tiny", "plan: !!python/object tiny", 1, "no YAML tags", nil),
     ("input: 2", "inptu: 2", 2, "unknown key \"inptu\"", "did you mean \"input\"?"),
     ("smollm2-135m-instruct", "smollm2-135m", 2, "unknown checkpoint", nil),
+    ("metrics:", "gradient_defense: {clip: 1, sigma: 1}\nmetrics:", 8, "changes nothing that this plan's server is granted", nil),
   ])
   func errorsNameTheLine(_ from: String, _ to: String, _ line: Int, _ message: String, _ hint: String?) throws {
     let text = small.replacing(from, with: to)
@@ -110,6 +111,17 @@ import Testing
     #expect(fault?.location == "attacks/x.yaml:\(line)", "\(String(describing: fault))")
     #expect(fault?.message.contains(message) == true, "\(String(describing: fault))")
     if let hint { #expect(fault?.hint == hint) }
+  }
+
+  @Test func theBayesReferenceIsRefusedWhereItsLawDoesNotHold() throws {
+    var known = known
+    known.defenses["laplace"] = KnownMethod(takesNoise: true)
+    let text = small + "\nreference: 5"
+    #expect(try AuditPlan(yaml: text, origin: "x.yaml", known: known).reference == 5)
+    let fault = #expect(throws: Fault.self) {
+      try AuditPlan(yaml: text.replacing("gaussian", with: "laplace"), origin: "x.yaml", known: known)
+    }
+    #expect(fault?.message.contains("knows Gaussian noise alone") == true)
   }
 
   @Test func missingKeysAndFiles() throws {

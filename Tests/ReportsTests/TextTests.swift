@@ -98,6 +98,20 @@ import Testing
     #expect(!table.render(color: false).contains("\u{1B}") && table.render(color: true).contains("\u{1B}[1m"))
   }
 
+  /// A number that is cut is a wrong number: whole columns give way before that.
+  @Test func columnsGiveWayBeforeNumbersAreCut() {
+    var table = TerminalTable([
+      .init("attack"), .init("accuracy", .right), .init("interval", .right, givesWay: 2), .init("perplexity", .right, givesWay: 1),
+    ])
+    table.append(.init(["sequential-matching", "99.8 %", "[99.7–99.9]", "10704"]))
+    #expect(table.render(width: 80) == table.render())
+    let narrow = table.render(width: 32)
+    #expect(narrow.contains("99.8 %") && narrow.contains("[99.7–99.9]") && !narrow.contains("107") && narrow.contains("sequ"))
+    #expect(narrow.hasSuffix("too narrow for: perplexity\n"))
+    let narrower = table.render(width: 28)
+    #expect(narrower.contains("99.8 %") && !narrower.contains("[99") && narrower.contains("too narrow for: interval, p"))
+  }
+
   @Test func fitsAnyWidthAndEscapesControls() {
     var table = TerminalTable([.init("a long title"), .init("number", .right), .init("x")])
     table.append(.init(["some long text 👩‍👩‍👧 日本語 text", "123456.789", "\u{1B}[2J\u{202E}"]))
