@@ -19,6 +19,15 @@ struct LanguagePrior {
   /// The empty prefix.
   func start() -> Branch { Branch(cache: model.emptyCache(), next: Unigram.of(means).logProbabilities) }
 
+  /// The prefix `tokens`, read in one batch.
+  func after(_ tokens: [Int32]) -> Branch {
+    guard !tokens.isEmpty else { return start() }
+    var caches = [model.emptyCache()]
+    let states = model.states(tokens, PackedBatch(lengths: [tokens.count]), caches: &caches)
+    let last = means.textLogProbabilities(model.head.logits(states.slice(tokens.count - 1..<tokens.count)))
+    return Branch(cache: caches[0], next: last.values)
+  }
+
   /// [V] ln q of the next token of `branch`.
   func logProbabilities(of branch: Branch) -> [Float] { branch.next }
 

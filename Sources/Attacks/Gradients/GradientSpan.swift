@@ -49,8 +49,6 @@ package struct GradientSpan: Attack {
   private let stateThreshold: Float
   private let firstTokens: Int
 
-  private static let posteriorWidth = 16
-
   package init(_ settings: [String: SettingValue]) throws {
     let reader = SettingReader(settings, of: Self.description.name)
     lastTokens = try reader.choice("last_tokens", default: .labels)
@@ -65,8 +63,7 @@ package struct GradientSpan: Attack {
     let messages = view.messages.count - 1
     let rows = try check(view, observation, means)
     let table = means.memory.table("inputs of the first block") { Self.inputs(means) }
-    var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: Self.posteriorWidth))
-    let ending = SpanEnding(means)
+    var known: [SpanEnding.Known] = []
     // Noise on what the server computes with is noise on the labels' gradient.
     let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means) : nil
     var (asked, unread): (Int, [NoSpan]) = (0, [])
@@ -89,7 +86,7 @@ package struct GradientSpan: Attack {
           if let second = gradients[1], !bag.isEmpty {
             let deeper = try space(second, most, message, means.model.compute)
             texts = try self.texts(first, table, bag, deeper, lengths, means) { done in
-              try progress((Double(message) + done) / Double(messages))
+              try progress(Self.searching * (Double(message) + done) / Double(messages))
             }
           }
         } catch let fault as NoSpan { unread.append(fault) }
@@ -104,12 +101,11 @@ package struct GradientSpan: Attack {
       for (length, text) in zip(lengths, assigned) {
         // Texts that are equally long may as well be each other's.
         let rivals = text.isEmpty ? [] : assigned.filter { $0.count == text.count && $0 != text }
-        let steps = ending.completed(text, rivals: rivals, isVerified: verified != nil, bag: bag, length: length)
-        found.tokens.append(steps.map(\.token))
-        for step in steps { found.posterior!.append(step.posterior(width: Self.posteriorWidth), position: 0) }
+        known.append(.init(text: text, rivals: rivals, isVerified: verified != nil, bag: bag, length: length))
       }
-      try progress(Double(message + 1) / Double(messages))
+      try progress(Self.searching * Double(message + 1) / Double(messages))
     }
+    var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SpanEnding.posteriorWidth))
     if let first = unread.first {
       let reason = "message \(first.message) has \(first.reason)"
       guard unread.count < asked else {
@@ -121,9 +117,17 @@ package struct GradientSpan: Attack {
         "\(unread.count) of \(asked) messages could not be read; what of their texts no span told is the language model's guess (\(reason))"
       )
     }
+    let documents = try SpanEnding(means).completed(known) { try progress(Self.searching + (1 - Self.searching) * $0) }
+    for steps in documents {
+      found.tokens.append(steps.map(\.token))
+      for step in steps { found.posterior!.append(step.posterior, position: 0) }
+    }
     found.cost.seconds = Date().timeIntervalSince(started)
     return found
   }
+
+  /// Share of the progress until the spans are searched.
+  private static let searching = 0.8
 
   /// Why a message cannot be read.
   private struct NoSpan: Error {

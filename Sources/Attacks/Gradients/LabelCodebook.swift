@@ -22,7 +22,7 @@ struct LabelCodebook {
   /// g and d, [C].
   private let observed: [Float]
   private let known: [Float]
-  /// The table's directions as gradients [directions, C].
+  /// The first few of the table's directions as gradients [directions, C].
   private let directions: Matrix
   private let scale: GradientScale
   private let sigma: Double
@@ -44,7 +44,8 @@ struct LabelCodebook {
     scale: GradientScale, sigma: Double
   ) {
     (self.table, self.pass, self.row, self.head, self.observed, self.scale, self.sigma) = (table, pass, row, head, observed, scale, sigma)
-    let back = pass.throughJacobian(Matrix(stacking: [mean, table.directions]), row: row, head)
+    let few = table.directions.slice(0..<min(Self.fewDirections, table.directions.rows))
+    let back = pass.throughJacobian(Matrix(stacking: [mean, few]), row: row, head)
     known = zip(inherited.values, back[row: 0]).map(+)
     directions = back.slice(1..<back.rows)
   }
@@ -60,8 +61,8 @@ struct LabelCodebook {
     // As soon as the labels asked for are many, the whole of K is cheaper than as many rows back through the blocks.
     var jacobian: Matrix?
     var missing = -Double.infinity
-    for (count, most) in [(Self.fewDirections, min(most, Self.mostAtFew)), (directions.rows, most)] {
-      let bounds = self.bounds(logPrior, directions: min(count, directions.rows))
+    for (isFirst, most) in [(true, min(most, Self.mostAtFew)), (false, most)] {
+      let bounds = self.bounds(logPrior, isFirst ? directions : allDirections)
       let total = logSum(bounds)
       let all = min(most, bounds.count)
       var asked = min(all, Self.atFirst)
@@ -76,6 +77,11 @@ struct LabelCodebook {
       }
     }
     return (sorted(found), missing)
+  }
+
+  private var allDirections: Matrix {
+    let rest = table.directions.slice(directions.rows..<table.directions.rows)
+    return rest.rows == 0 ? directions : Matrix(stacking: [directions, pass.throughJacobian(rest, row: row, head)])
   }
 
   private func sorted(_ labels: [Scored]) -> [Scored] {
@@ -135,29 +141,28 @@ struct LabelCodebook {
     return (dot / (sigma * sigma), square / (sigma * sigma))
   }
 
-  /// λ ln p − half the cost within the subspace, of every label [V].
-  private func bounds(_ logPrior: [Float], directions count: Int) -> [Float] {
-    let space = orthonormal([observed, known] + (0..<count).map { Array(directions[row: $0]) })
+  /// λ ln p − half the cost within the subspace of `directions`, g and d, of every label [V].
+  private func bounds(_ logPrior: [Float], _ directions: Matrix) -> [Float] {
+    let space = orthonormal([observed, known] + (0..<directions.rows).map { Array(directions[row: $0]) })
     let basis = Matrix(rows: space.count, columns: observed.count, values: space.flatMap { $0 })
-    // w_v K Pᵀ of every label [V, directions].
-    let moved = compute.linear(table.weights, pass.alongJacobian(basis, row: row, head).values, outputs: basis.rows)
+    // P Kᵀ w_v of every label [directions, V]: so few rows go through the head's matrix in one reading of it.
+    let moved = compute.linear(pass.alongJacobian(basis, row: row, head), table.weights.values, outputs: table.weights.rows)
     let inverse = 1 / (sigma * sigma)
-    let (g, d, count) = (project(observed, basis), project(known, basis), basis.rows)
-    return .filled(moved.rows) { out in
+    let (g, d, labels) = (project(observed, basis), project(known, basis), moved.columns)
+    return .filled(labels) { out in
       moved.values.withUnsafeBufferPointer { all in
-        compute.parallel(over: moved.rows, grain: 1024) { range in
+        compute.parallel(over: labels, grain: 1024) { range in
           for v in range {
-            let row = UnsafeBufferPointer(rebasing: all[v * count..<(v + 1) * count])
             var (dot, square) = (0.0, 0.0)
-            for k in 0..<count {
-              let y = d[k] - Double(row[k])
+            for k in g.indices {
+              let y = d[k] - Double(all[k * labels + v])
               dot += g[k] * y
               square += y * y
             }
             let alpha = scale.value(with: dot * inverse, square * inverse)
             var residual = 0.0
-            for k in 0..<count {
-              let y = g[k] - alpha * (d[k] - Double(row[k]))
+            for k in g.indices {
+              let y = g[k] - alpha * (d[k] - Double(all[k * labels + v]))
               residual += y * y
             }
             let bound = logPrior[v] - Float((scale.cost(of: alpha) + residual * inverse) / 2)
