@@ -25,6 +25,8 @@ package struct CandidateLikelihood: Sendable {
   /// When what was observed is known up to a positive factor a row, y = (feature + noise) / r: the factor is profiled,
   /// max over r of −‖r y − feature‖² / 2σ² + F ln r.
   var isScaleFree = false
+  /// Distances that true candidates hardly exceed, from `rehearsed`; nil for those of the law's closed form.
+  private(set) var limits: (first: Float, later: Float)?
 
   /// What a distance weighs and up to where it is plausible for the truth.
   package struct Scale: Sendable {
@@ -113,11 +115,35 @@ package struct CandidateLikelihood: Sendable {
     }
     guard profiles else {
       let isClean = sigma == 0 && noise.law != .quantized && noise.law != .sparsified && !isWhitened && !isScaleFree
-      return Scale(weight: 1 / (2 * variance), limit: variance * (width + 6 * (2 * width).squareRoot()), isClean: isClean)
+      let limit = limits.map { isFirst ? $0.first : $0.later } ?? variance * (width + 6 * (2 * width).squareRoot())
+      return Scale(weight: 1 / (2 * variance), limit: limit, isClean: isClean)
     }
     // Residuals of foreign weights have heavier tails than noise: three times the usual square, eight times after many candidates.
     variance = max(variance, (isFirst ? nil : typical) ?? best / width, 1e-24)
     return Scale(weight: 1 / (2 * variance), limit: 3 * variance * width, patientLimit: 8 * variance * width, isForeign: true)
+  }
+
+  /// The same likelihood with limits as true rows kept them in a rehearsal on public text, all but one in a thousand (first positions: in a hundred). What
+  /// noise has become behind a norm is no noise of one deviation: by the closed form a true candidate may look implausible, and a search that waits for
+  /// a better one tries the whole vocabulary.
+  /// - Parameters:
+  ///   - own, observed: rows of the same text [N, F], as candidates' states are compared, and as they would be observed.
+  ///   - firsts: which of them are first positions.
+  func rehearsed(_ own: Matrix, _ observed: Matrix, firsts: Set<Int>, _ compute: Compute) -> CandidateLikelihood {
+    func limit(_ rows: [Int], isFirst: Bool, share: Double) -> Float? {
+      guard !rows.isEmpty else { return nil }
+      let target = target(compute.gather(observed, rows: rows[...]))
+      let distances = distances(
+        compute.gather(own, rows: rows[...]), target, rows: rows.indices.map(Int32.init), isFirst: isFirst, compute
+      ).filter(\.isFinite).sorted()
+      return distances.isEmpty ? nil : distances[min(distances.count - 1, Int(share * Double(distances.count)))]
+    }
+    var out = self
+    let later = (0..<own.rows).filter { !firsts.contains($0) }
+    if let first = limit(firsts.sorted(), isFirst: true, share: 0.99), let later = limit(later, isFirst: false, share: 0.999) {
+      out.limits = (first, later)
+    }
+    return out
   }
 
   /// Deviation of the observation around the state, for proposals by anchors: of a bin it is Δ/√12.

@@ -38,11 +38,13 @@ package struct CacheCollision: Attack {
     {
       (observed, likelihood) = (whitened.observed, CandidateLikelihood(noise: .none, sigma: Float(sigma)))
       (likelihood.feature, likelihood.isScaleFree) = (whitened.feature, true)
+      likelihood = whitened.rehearsed(likelihood, means.model.compute)
     } else {
       let rehearsal = CacheRehearsal(view, block: seen.block, seen.feature, corrects: true, means)
       likelihood = CandidateLikelihood(noise: .none, sigma: Float(rehearsal.laterSigma))
       (likelihood.feature, likelihood.correction) = (seen.feature, rehearsal.correction)
       likelihood.firstSigma = Float(rehearsal.firstSigma)
+      likelihood = rehearsal.rehearsed(likelihood, means.model.compute)
     }
     var (found, forwards) = try cache.matching.decode(view, observed, likelihood, stack, means, progress)
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)

@@ -43,6 +43,7 @@ package struct CacheInversion: Attack {
     var likelihood = CandidateLikelihood(noise: .none, sigma: Float(rehearsal.laterSigma))
     likelihood.feature = feature
     likelihood.firstSigma = Float(rehearsal.firstSigma)
+    likelihood = rehearsal.rehearsed(likelihood, compute)
     let solved = unitRows(solver.solve(seen.unbiased(means), compute))
     var (found, forwards) = try cache.matching.decode(view, solved, likelihood, means.model.stack[0..<seen.block], means, progress)
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)

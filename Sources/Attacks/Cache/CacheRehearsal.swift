@@ -12,6 +12,13 @@ struct CacheRehearsal: Sendable {
   let laterSigma: Double
   /// nil without noise, or with too little public text.
   let correction: AffineCorrection?
+  /// Rows of public text as candidates are compared and as they would be observed, with those of first positions; nil without noise.
+  private let rows: (own: Matrix, observed: Matrix, firsts: Set<Int>)?
+
+  /// `likelihood` with the limits that these rows keep.
+  func rehearsed(_ likelihood: CandidateLikelihood, _ compute: Compute) -> CandidateLikelihood {
+    rows.map { likelihood.rehearsed($0.own, $0.observed, firsts: $0.firsts, compute) } ?? likelihood
+  }
 
   /// Public passages that are run, at most.
   private static let passages = 384
@@ -23,7 +30,7 @@ struct CacheRehearsal: Sendable {
     let (noise, compute, model) = (view.inputNoise, means.model.compute, means.model)
     let texts = means.auxiliary.prefix(Self.passages).filter { !$0.isEmpty }
     guard noise.law != .none || noise.clip != nil, !texts.isEmpty else {
-      (firstSigma, laterSigma, correction) = (0, 0, nil)
+      (firstSigma, laterSigma, correction, rows) = (0, 0, nil, nil)
       return
     }
     let (clean, noisy) = means.sent(Array(texts), inputBlocks: view.partition.input, under: noise, stream: "cache")
@@ -47,6 +54,7 @@ struct CacheRehearsal: Sendable {
       return (total / Double(max(1, rows.count * own.columns))).squareRoot()
     }
     let later = (0..<own.rows).filter { !firsts.contains($0) }
+    rows = (own, observed, firsts)
     firstSigma = rms(firsts.sorted())
     laterSigma = rms(later)
     correction =

@@ -15,6 +15,16 @@ struct WhitenedCache: Sendable {
   /// [N, F'], rows scaled to the length that states of public text would give under this noise.
   let observed: Matrix
   let feature: StateFeature
+  /// Rows of public text as `feature` has them, and as they would be observed; first positions.
+  private let rehearsal: (own: Matrix, observed: Matrix, firsts: Set<Int>)
+
+  /// `likelihood` with the limits that public text keeps under this noise.
+  func rehearsed(_ likelihood: CandidateLikelihood, _ compute: Compute) -> CandidateLikelihood {
+    likelihood.rehearsed(rehearsal.own, rehearsal.observed, firsts: rehearsal.firsts, compute)
+  }
+
+  /// Public passages that are run, at most.
+  private static let passages = 192
 
   /// - Returns: nil when the projections are singular, or there is no public text.
   init?(_ seen: CachedTensors, _ view: AdversaryView, sigma: Double, _ means: AttackerMeans) {
@@ -45,7 +55,7 @@ struct WhitenedCache: Sendable {
       compute.product(noise.clipping.deterministic(states, compute), map, transposeB: true)
     }
     // The usual length of a row, first and later, from public text.
-    let texts = means.auxiliary.prefix(32).filter { !$0.isEmpty }
+    let texts = means.auxiliary.prefix(Self.passages).filter { !$0.isEmpty }
     guard !texts.isEmpty else { return nil }
     let own = feature.apply(means.states(of: texts, inputBlocks: view.partition.input), compute)
     func square(_ m: Matrix, _ r: Int) -> Double { m[row: r].reduce(0.0) { $0 + Double($1) * Double($1) } }
@@ -53,14 +63,23 @@ struct WhitenedCache: Sendable {
     func usual(_ rows: [Int]) -> Double { rows.reduce(0.0) { $0 + square(own, $1) } / Double(max(1, rows.count)) }
     let energy = sigma * sigma * Double(own.columns)
     let (first, later) = (usual(firsts.sorted()) + energy, usual((0..<own.rows).filter { !firsts.contains($0) }) + energy)
-    let starts = Set(view.offsets.dropLast())
-    for r in 0..<whitened.rows {
-      let own = square(whitened, r)
-      // A row of zeros has no direction and tells nothing.
-      guard own > 0 else { continue }
-      let scale = Float(((starts.contains(r) ? first : later) / own).squareRoot())
-      for c in 0..<whitened.columns { whitened[r, c] *= scale }
+    /// Rows at the usual length. One of zeros has no direction and tells nothing.
+    func scaled(_ rows: Matrix, _ starts: Set<Int>) -> Matrix {
+      var out = rows
+      for r in 0..<out.rows {
+        let own = square(out, r)
+        guard own > 0 else { continue }
+        let scale = Float(((starts.contains(r) ? first : later) / own).squareRoot())
+        for c in 0..<out.columns { out[r, c] *= scale }
+      }
+      return out
     }
-    observed = whitened
+    observed = scaled(whitened, Set(view.offsets.dropLast()))
+    var noisy = own
+    let random = CounterRandom(seed: means.trainingSeed, stream: "cache/whitened")
+    for r in 0..<noisy.rows {
+      for (c, z) in random.normals(item: UInt64(r), count: noisy.columns).enumerated() { noisy[r, c] += Float(sigma * z) }
+    }
+    rehearsal = (own, scaled(noisy, firsts), firsts)
   }
 }
