@@ -29,8 +29,8 @@ package struct TerminalTable: Sendable {
   package private(set) var rows: [Row] = []
   private var leftOut: [String] = []
 
-  /// Columns that a text keeps while numbers have theirs.
-  private static let leastText = 6
+  /// Columns that a text keeps while others can be left out, and while numbers have theirs.
+  private static let (keptText, leastText) = (16, 6)
 
   package init(_ columns: [Column]) { self.columns = columns }
 
@@ -80,7 +80,7 @@ package struct TerminalTable: Sendable {
   private func overfull(_ limit: Int) -> Int? {
     let wanted = fullWidths
     let least = columns.indices.reduce(2 * (columns.count - 1)) {
-      $0 + (columns[$1].alignment == .left ? min(wanted[$1], Self.leastText) : wanted[$1])
+      $0 + (columns[$1].alignment == .left ? min(wanted[$1], Self.keptText) : wanted[$1])
     }
     guard least > limit else { return nil }
     return columns.indices.filter { columns[$0].givesWay != nil }.min { columns[$0].givesWay! < columns[$1].givesWay! }

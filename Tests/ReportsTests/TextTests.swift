@@ -105,10 +105,10 @@ import Testing
     ])
     table.append(.init(["sequential-matching", "99.8 %", "[99.7–99.9]", "10704"]))
     #expect(table.render(width: 80) == table.render())
-    let narrow = table.render(width: 32)
+    let narrow = table.render(width: 42)
     #expect(narrow.contains("99.8 %") && narrow.contains("[99.7–99.9]") && !narrow.contains("107") && narrow.contains("sequ"))
     #expect(narrow.hasSuffix("too narrow for: perplexity\n"))
-    let narrower = table.render(width: 28)
+    let narrower = table.render(width: 30)
     #expect(narrower.contains("99.8 %") && !narrower.contains("[99") && narrower.contains("too narrow for: interval, p"))
   }
 
