@@ -22,8 +22,6 @@ struct LabelCodebook {
   /// g and d, [C].
   private let observed: [Float]
   private let known: [Float]
-  /// The first few of the table's directions as gradients [directions, C].
-  private let directions: Matrix
   private let scale: GradientScale
   private let sigma: Double
 
@@ -44,25 +42,29 @@ struct LabelCodebook {
     scale: GradientScale, sigma: Double
   ) {
     (self.table, self.pass, self.row, self.head, self.observed, self.scale, self.sigma) = (table, pass, row, head, observed, scale, sigma)
-    let few = table.directions.slice(0..<min(Self.fewDirections, table.directions.rows))
-    let back = pass.throughJacobian(Matrix(stacking: [mean, few]), row: row, head)
-    known = zip(inherited.values, back[row: 0]).map(+)
-    directions = back.slice(1..<back.rows)
+    known = zip(inherited.values, pass.throughJacobian(mean, row: row, head).values).map(+)
   }
 
-  /// The best labels first, all that can matter up to `most`.
+  /// The best labels first, all that can matter up to `most`. Without noise a predicted label that leaves nothing but rounding, where all other
+  /// predictions are far off, is the one: the rest of the vocabulary is not asked.
   /// - Parameters:
   ///   - logPrior: λ ln p of every token [V].
+  ///   - isClean: whether nothing but rounding is expected of the true label.
   ///   - share: stop when labels that were not worked out hold less than this of the posterior.
   /// - Returns: labels worked out, best first; ln of the summed exp(bound) of the others.
-  func best(logPrior: [Float], most: Int, share: Double) -> (labels: [Scored], rest: Double) {
-    var found: [Scored] = []
-    var known: Set<Int32> = []
+  func best(logPrior: [Float], isClean: Bool, most: Int, share: Double) -> (labels: [Scored], rest: Double) {
+    let predicted = isClean ? largest(min(most, Self.atFirst), of: logPrior) : []
+    var found = exact(predicted, logPrior, nil)
+    if let only = standingOut(found, logPrior) { return (sorted(found), only.score + log(share)) }
+    var known = Set(predicted)
+    let few = table.directions.slice(0..<min(Self.fewDirections, table.directions.rows))
+    var directions = pass.throughJacobian(few, row: row, head)
     // As soon as the labels asked for are many, the whole of K is cheaper than as many rows back through the blocks.
     var jacobian: Matrix?
     var missing = -Double.infinity
     for (isFirst, most) in [(true, min(most, Self.mostAtFew)), (false, most)] {
-      let bounds = self.bounds(logPrior, isFirst ? directions : allDirections)
+      if !isFirst { directions = withOthers(directions) }
+      let bounds = self.bounds(logPrior, directions)
       let total = logSum(bounds)
       let all = min(most, bounds.count)
       var asked = min(all, Self.atFirst)
@@ -79,9 +81,21 @@ struct LabelCodebook {
     return (sorted(found), missing)
   }
 
-  private var allDirections: Matrix {
-    let rest = table.directions.slice(directions.rows..<table.directions.rows)
-    return rest.rows == 0 ? directions : Matrix(stacking: [directions, pass.throughJacobian(rest, row: row, head)])
+  /// The label that explains the row up to rounding, if all others are far from it: rivals have sixteen times what it may leave.
+  private func standingOut(_ labels: [Scored], _ logPrior: [Float]) -> Scored? {
+    let costs = labels.map { 2 * (Double(logPrior[Int($0.token)]) - $0.score) }
+    guard labels.count > 1, let best = costs.indices.min(by: { costs[$0] < costs[$1] }) else { return nil }
+    let n = Double(observed.count)
+    let limit = n + 6 * (2 * n).squareRoot()
+    let isAlone = costs.indices.allSatisfy { $0 == best || costs[$0] > Self.apart * limit }
+    return costs[best] <= limit && isAlone ? labels[best] : nil
+  }
+
+  private static let apart = 16.0
+
+  private func withOthers(_ few: Matrix) -> Matrix {
+    let rest = table.directions.slice(few.rows..<table.directions.rows)
+    return rest.rows == 0 ? few : Matrix(stacking: [few, pass.throughJacobian(rest, row: row, head)])
   }
 
   private func sorted(_ labels: [Scored]) -> [Scored] {

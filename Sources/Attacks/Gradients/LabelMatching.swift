@@ -112,7 +112,7 @@ package struct LabelMatching: Attack {
       let isLast = t == rows.count - 1
       let absent = isLast ? Self.unlabelledLast : unlabelled
       let prior = logP.map { $0 * priorWeight }
-      let (best, rest) = book.best(logPrior: prior, most: most, share: Self.share)
+      let (best, rest) = book.best(logPrior: prior, isClean: seen.sigma == 0 && isScaled, most: most, share: Self.share)
       let none = absent > 0 ? book.unlabelled(inherited.values, logPrior: log(absent)) : -.infinity
       // As long as no row has told α, α → 0 explains a row that is empty with any label: there, emptiness decides.
       let isEmpty = (isLast || (seen.sigma == 0 && !isScaled)) && book.isNoise
