@@ -19,7 +19,7 @@ package struct AttentionDecoder: Attack {
       "the head stays frozen; aligned adds bidirectional attention, labels that belong to their own state, an input map fitted by regression, and passages with substituted tokens; larger batches and learning rates for a CPU's budget; without a colluding client the pairs come from public text",
     cost: "training of p blocks: some minutes a cut and noise level, kept in checkpoints/inverters; then one forward a passage",
     knowledge: .k3,
-    channels: [.inputHiddenStates],
+    channels: [.inputHiddenStates], family: .architecture,
     settings: [
       "mode": "aligned (default) or fedsea-compat",
       "initial": "where the blocks start: last (default) base blocks, or reversed: the client's own, last one first",

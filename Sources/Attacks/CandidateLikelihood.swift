@@ -47,6 +47,9 @@ package struct CandidateLikelihood: Sendable {
     }
 
     static let patience = 2048
+
+    /// What the squared norm of `n` standard normal numbers exceeds about once in 10⁸ draws: its mean n and six of its standard deviations √(2n).
+    static func largestSquare<Real: BinaryFloatingPoint>(_ n: Real) -> Real { n + 6 * (2 * n).squareRoot() }
   }
 
   /// Statistics of the observed rows, computed once: [N, C].
@@ -115,7 +118,7 @@ package struct CandidateLikelihood: Sendable {
     }
     guard profiles else {
       let isClean = sigma == 0 && noise.law != .quantized && noise.law != .sparsified && !isWhitened && !isScaleFree
-      let limit = limits.map { isFirst ? $0.first : $0.later } ?? variance * (width + 6 * (2 * width).squareRoot())
+      let limit = limits.map { isFirst ? $0.first : $0.later } ?? variance * Scale.largestSquare(width)
       return Scale(weight: 1 / (2 * variance), limit: limit, isClean: isClean)
     }
     // Residuals of foreign weights have heavier tails than noise: three times the usual square, eight times after many candidates.

@@ -59,10 +59,9 @@ struct SecretOrderDecoder {
     self.target = target
     squares = (0..<observed.rows).map { observed[row: $0].reduce(0.0) { $0 + Double($1) * Double($1) } }
     variances = (0..<observed.rows).map { 1 / (2 * likelihood.scale(target, row: $0, isFirst: false, best: 0).weight) }
-    let width = Float(observed.columns)
     // Distances are in units of their row's variance, so that one scale fits all.
     scale = CandidateLikelihood.Scale(
-      weight: 0.5, limit: width + 6 * (2 * width).squareRoot(), isClean: likelihood.sigma == 0)
+      weight: 0.5, limit: CandidateLikelihood.Scale.largestSquare(Float(observed.columns)), isClean: likelihood.sigma == 0)
   }
 
   /// - Parameter ranges: rows of each document.

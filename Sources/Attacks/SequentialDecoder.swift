@@ -236,7 +236,9 @@ struct SequentialDecoder {
       $0.posterior(width: Self.posteriorWidth, leastRest: Self.leastRest, isExhaustive: settings.candidates == .exhaustive)
     }
     if likelihood.profiles && t > 0 { accepted += searches.map { $0.smallest / Float(observed.columns) } }
-    let experts = hypotheses.indices.map { t == 0 ? hypotheses[$0].experts : learned(hypotheses[$0], searches[$0]) }
+    // At first positions there is no prefix to be judged; under full trust nobody asks.
+    let learns = t > 0 && settings.trust == .adaptive
+    let experts = hypotheses.indices.map { learns ? learned(hypotheses[$0], searches[$0]) : hypotheses[$0].experts }
     var next = chosen.map { choice in
       var child = hypotheses[choice.parent]
       child.tokens.append(choice.token)

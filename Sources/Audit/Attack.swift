@@ -17,6 +17,8 @@ package struct MethodDescription: Sendable, Hashable, Codable {
   package var channels: [Channel]
   /// Who can carry it out; nil for everybody who sees the channels. Only active attacks say it: who observes alone cannot do them.
   package var roles: [ThreatModel.Role]?
+  /// Of attacks on attention: the family of reconstruction that it belongs to.
+  package var family: Family?
   /// True for controls that make no use of what was observed.
   package var isBaseline: Bool
   /// Settings a plan may give, with what they mean and their default.
@@ -24,14 +26,31 @@ package struct MethodDescription: Sendable, Hashable, Codable {
 
   package init(
     name: String, summary: String, paper: String, deviations: String = "none", cost: String, knowledge: ThreatModel.Knowledge,
-    channels: [Channel], roles: [ThreatModel.Role]? = nil, isBaseline: Bool = false, settings: [String: String] = [:]
+    channels: [Channel], roles: [ThreatModel.Role]? = nil, family: Family? = nil, isBaseline: Bool = false, settings: [String: String] = [:]
   ) {
+    self.family = family
     (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
     (self.knowledge, self.channels, self.roles, self.isBaseline, self.settings) = (knowledge, channels, roles, isBaseline, settings)
   }
 
   enum CodingKeys: String, CodingKey {
-    case name, summary, paper, deviations, cost, knowledge, channels, roles, isBaseline = "is_baseline", settings
+    case name, summary, paper, deviations, cost, knowledge, channels, roles, family, isBaseline = "is_baseline", settings
+  }
+
+  /// What "attention-based reconstruction" can mean, six things that are not to be taken for one another.
+  package enum Family: String, Sendable, Hashable, Codable, CaseIterable {
+    /// A network of attention blocks that reads states.
+    case architecture
+    /// Reads attention maps alone.
+    case maps
+    /// Solves queries, keys and values for the state that they were made of.
+    case algebraic
+    /// Runs candidates and compares what the server's blocks make of them.
+    case collision
+    /// Closed forms of gradients of the attention weights.
+    case gradient
+    /// Makes the model speak about a captured cache.
+    case injection
   }
 }
 
@@ -40,6 +59,8 @@ package protocol Attack: Sendable {
   static var description: MethodDescription { get }
   /// Rules for its settings, by name.
   static var rules: [String: SettingRule] { get }
+  /// Channels that it opens as it is set, the one that its results are about first.
+  var reads: [Channel] { get }
   /// Reads its settings from a plan; throws on a wrong value (unknown keys are refused before).
   init(_ settings: [String: SettingValue]) throws
   /// - Parameters:
@@ -51,6 +72,7 @@ package protocol Attack: Sendable {
 
 extension Attack {
   package static var rules: [String: SettingRule] { [:] }
+  package var reads: [Channel] { Self.description.channels }
 }
 
 /// What the attacker has before looking: public weights, public text, and memory of what it already computed from them.

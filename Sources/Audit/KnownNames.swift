@@ -25,9 +25,13 @@ package struct KnownMethod: Sendable {
   package var takesNoise: Bool
   /// Roles that can carry out an attack; nil for all of them.
   package var roles: [ThreatModel.Role]?
+  /// Whether an attack can do without any weights (K0).
+  package var isBlackBox: Bool
 
-  package init(settings: [String: SettingRule]? = [:], takesNoise: Bool = false, roles: [ThreatModel.Role]? = nil) {
-    (self.settings, self.takesNoise, self.roles) = (settings, takesNoise, roles)
+  package init(
+    settings: [String: SettingRule]? = [:], takesNoise: Bool = false, roles: [ThreatModel.Role]? = nil, isBlackBox: Bool = true
+  ) {
+    (self.settings, self.takesNoise, self.roles, self.isBlackBox) = (settings, takesNoise, roles, isBlackBox)
   }
 }
 

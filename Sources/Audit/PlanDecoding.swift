@@ -35,7 +35,7 @@ extension AuditPlan {
     sweep = try root.optional("sweep").map { try SweepGrid.grids($0) } ?? []
     let sweptNoise = !cell && !sweep.isEmpty && sweep.allSatisfy { $0.axes.contains { $0.key.hasPrefix("defense.") } }
     defense = try root.optional("defense").map { try DefensePlan($0, known: known, mayLackNoise: sweptNoise) } ?? .none
-    attacks = try AttackPlan.list(root, known: known, role: threatModel.role)
+    attacks = try AttackPlan.list(root, known: known, adversary: threatModel)
     inference = try AttackPlan.inference(root, known: known)
     metrics = try AuditPlan.metrics(root.optional("metrics"), known: known)
     seeds = try AuditPlan.seeds(root.optional("seeds"))
@@ -54,6 +54,11 @@ extension AuditPlan {
     if reference > 0, !["none", "gaussian"].contains(defense.name), let value = root.optional("reference") {
       throw value.fault(
         "the Bayes reference knows Gaussian noise alone, and the defense is \(defense.name)", hint: "drop reference, or the defense")
+    }
+    if dataset.responses > 0, let batch = capture?.batch, batch > 1, let value = root.optional("capture") {
+      throw value.fault(
+        "capture.batch puts \(batch) documents into one message, but a document that is answered (dataset.responses) is one by itself",
+        hint: "drop one of the two")
     }
     if gradientDefense != nil, !threatModel.channels.contains(where: \.isOfTraining), let value = root.optional("gradient_defense") {
       throw value.fault(

@@ -49,26 +49,31 @@ extension DefensePlan {
 }
 
 extension AttackPlan {
-  /// `attack` (one map) or `attacks` (a list of maps or bare names), all of them within the power of `role`.
-  static func list(_ root: PlanMap, known: KnownNames, role: ThreatModel.Role) throws -> [AttackPlan] {
+  /// `attack` (one map) or `attacks` (a list of maps or bare names), all of them within the power and knowledge of `adversary`.
+  static func list(_ root: PlanMap, known: KnownNames, adversary: ThreatModel) throws -> [AttackPlan] {
     if let single = root.optional("attack") {
       if let both = root.entry("attacks") {
         throw Fault(.invalidData, "a plan has either \"attack\" or \"attacks\"", at: both.keyPlace.description)
       }
-      return [try AttackPlan(single, known: known, role: role)]
+      return [try AttackPlan(single, known: known, adversary: adversary)]
     }
     let value = try root.required("attacks", hint: "known attacks: \(known.attacks.keys.sorted().joined(separator: ", "))")
     let items = try value.list("attacks")
     guard items.count <= 1_000 else { throw value.fault("\"attacks\" lists \(items.count) attacks, at most 1000 are allowed") }
-    let plans = try items.map { try AttackPlan($0, known: known, role: role) }
+    let plans = try items.map { try AttackPlan($0, known: known, adversary: adversary) }
     return try labelled(plans, items)
   }
 
-  private init(_ value: PlanValue, known: KnownNames, role: ThreatModel.Role) throws {
+  private init(_ value: PlanValue, known: KnownNames, adversary: ThreatModel) throws {
     self = try AttackPlan(value, known: known)
-    guard let able = known.attacks[name]?.roles, !able.contains(role) else { return }
+    if adversary.knowledge == .k0, known.attacks[name]?.isBlackBox == false {
+      throw value.fault(
+        "\"\(name)\" runs the public weights, and an adversary at K0 has none",
+        hint: "threat_model.knowledge: K1, or K2 for the exact weights")
+    }
+    guard let able = known.attacks[name]?.roles, !able.contains(adversary.role) else { return }
     throw value.fault(
-      "\"\(name)\" is an active attack, which a \(role.rawValue) does not carry out: it decides what the model runs",
+      "\"\(name)\" is an active attack, which a \(adversary.role.rawValue) does not carry out: it decides what the model runs",
       hint: "threat_model.role: \(able.map(\.rawValue).joined(separator: " or "))")
   }
 

@@ -2,10 +2,13 @@ package import Diagnostics
 
 /// Faults that every reader of a view can meet.
 package enum ViewFault {
+  /// - Parameter present: channels that were read for the attack, which are those of the view that the attack knows.
   package static func missingChannel(_ channel: Channel, attack: String, present: [String]) -> Fault {
     Fault(
       .invalidData, "attack \"\(attack)\" needs the channel \(channel.rawValue), which this view does not hold",
-      hint: "the view holds \(present.isEmpty ? "no channel" : present.joined(separator: ", ")); record it with threat_model.channels")
+      hint:
+        "\(present.isEmpty ? "" : "of its channels the view holds \(present.joined(separator: ", ")); ")grant it in threat_model.channels and record again"
+    )
   }
 
   package static func foreignCheckpoint(expected: String, found: String) -> Fault {

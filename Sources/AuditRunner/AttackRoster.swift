@@ -22,7 +22,7 @@ package enum AttackRoster {
       throw Fault(
         .invalidData, "\(plan.label) is what other attacks are measured against: it reads all documents", hint: "remove documents:")
     }
-    if let channel = made.description.channels.first(where: { !$0.isPerToken }) {
+    if case .own(let attack) = made, let channel = attack.reads.first(where: { !$0.isPerToken }) {
       throw Fault(
         .invalidData, "\(plan.label) reads \(channel.rawValue), which has not one row a token: it reads all documents",
         hint: "remove documents:")
@@ -40,6 +40,16 @@ package enum PlannedAttack: Sendable {
     switch self {
     case .own(let attack): type(of: attack).description
     case .external: ExternalAttack.description
+    }
+  }
+
+  /// Channels that it opens as it is set, the one that its results are about first; a program of somebody else's is handed all that are granted.
+  package func reads(of granted: [Channel]) -> [Channel] {
+    switch self {
+    case .own(let attack): return attack.reads
+    case .external:
+      let own = ExternalAttack.description.channels.filter(granted.contains)
+      return own + granted.filter { !own.contains($0) && $0 != .lengths }
     }
   }
 

@@ -46,10 +46,17 @@ package final class AuditRunner {
   private let store: ArtifactStore
   private let compute: Compute
   private let report: (Progress) throws -> Void
+  private let announce: (String) -> Void
+  private var hasAnnounced = false
 
-  /// - Parameter report: called often; throwing stops the run, with all finished cells kept.
-  package init(_ plan: AuditPlan, store: ArtifactStore, compute: Compute, report: @escaping (Progress) throws -> Void) {
-    (self.plan, self.store, self.compute, self.report) = (plan, store, compute, report)
+  /// - Parameters:
+  ///   - announce: told once, before anything is recorded, how much disk the views of the cells to come will take.
+  ///   - report: called often; throwing stops the run, with all finished cells kept.
+  package init(
+    _ plan: AuditPlan, store: ArtifactStore, compute: Compute, announce: @escaping (String) -> Void = { _ in },
+    report: @escaping (Progress) throws -> Void
+  ) {
+    (self.plan, self.store, self.compute, self.announce, self.report) = (plan, store, compute, announce, report)
   }
 
   /// Runs all cells and writes `directory`/record.json, samples.jsonl, truth.h5 and cells/<cell>/{view.h5, cell.json}.
@@ -131,7 +138,7 @@ package final class AuditRunner {
   private func origin(_ loaded: LoadedModel, _ bench: Workbench) -> [String: String] {
     [
       "plan": plan.sha256, "checkpoint": loaded.description.sha256, "dataset": bench.corpus.description.sha256, "version": Version.current,
-      "commit": Provenance.commit(root: store.root),
+      "code": Provenance.code(root: store.root),
     ]
   }
 
@@ -142,10 +149,14 @@ package final class AuditRunner {
     origin: [String: String], plants: Bool, _ tally: Tally
   ) throws -> CellFile {
     let began = Date()
-    let tell = { (stage: String, part: Double) in
-      try self.report(tally.progress("\(cell.id): \(stage)", part))
+    // The exchange, every attack, every inference and the reference are one share each of what the bar counts.
+    let (attacks, inferences) = (cell.plan.attacks.count, cell.plan.inference.count)
+    let shares = Double(1 + attacks + inferences + (cell.plan.reference > 0 ? 1 : 0))
+    func teller(after done: Int, of count: Int = 1) -> (String, Double) throws -> Void {
+      { stage, part in try self.report(tally.progress("\(cell.id): \(stage)", (Double(done) + part * Double(count)) / shares)) }
     }
-    try tell("split forward", 0)
+    let exchanging = teller(after: 0)
+    try exchanging("split forward", 0)
     let defense = try DefenseCatalog.make(cell.defense).prepared(
       for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
     let identity = ViewIdentity(
@@ -153,13 +164,19 @@ package final class AuditRunner {
       tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current)
     let setting = SplitExchange.Setting(cell.plan, bench.victim, defense, seed: cell.seed)
     let means = bench.means(inputBlocks: cell.partition.input, defense: defense)
+    if !hasAnnounced {
+      hasAnnounced = true
+      let left = tally.wanted - tally.begun + 1
+      let bytes = left * (try SplitExchange.predictedBytes(setting, bench.corpus.sent, precision: .f32))
+      announce("views          about \(bytes.formatted(.byteCount(style: .file))) in \(left == 1 ? "1 cell" : "\(left) cells")")
+    }
     let folder = directory.appending(path: "cells/\(cell.id)")
     try Self.makeFolder(folder)
     let path = folder.appending(path: "view.h5").path
     let exchange = try SplitExchange.dump(
       bench.corpus.sent, setting, identity: identity, to: path, withholdsNoise: cell.plan.threatModel.noise == .withheld,
       decode: bench.loaded.tokenizer.decode
-    ) { try tell("split forward", $0 * 0.01) }
+    ) { try exchanging("split forward", $0) }
     // Answers differ from cell to cell, so the truth does too.
     let scoring = try setting.responses > 0 ? bench.scoring(of: exchange.documents, cell.plan) : bench.scoring
     if setting.responses > 0 {
@@ -169,21 +186,24 @@ package final class AuditRunner {
 
     // Where documents are sent again, messages are of sends and not of documents.
     let messages = cell.plan.dataset.repeats > 1 ? [] : exchange.messages
-    let attacked = try attack(cell, bench, scoring, messages, path, means, material, tell)
+    let attacked = try attack(cell, bench, scoring, messages, path, means, material, teller(after: 1, of: attacks))
     let states = try ViewFile.read(path, channels: [.inputHiddenStates])
     let planted = plants ? try PlantedLeak.control(setting, cell: cell.id, bench.means, bench.scoring) : nil
     var settings = cell.settings
     settings.merge(defense.units) { _, unit in unit }
     let inferred = try InferenceStage(
       cell: cell, bench: bench, documents: exchange.documents, viewPath: path, means: means, defense: defense, settings: settings
-    ).run(tell)
+    ).run(teller(after: 1 + attacks, of: inferences))
+    let comparing = teller(after: 1 + attacks + inferences)
     return CellFile(
       cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
       samples: attacked.samples,
       utility: Comparison.perplexity(
         exchange.lossPerDocument, lengths: exchange.promptLengths, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
-      reference: try Comparison.reference(states, attacked.scored, cell, bench, settings: settings) { try tell("bayes-reference", $0) },
+      reference: try Comparison.reference(states, attacked.scored, cell, bench, settings: settings) {
+        try comparing("bayes-reference", $0)
+      },
       plantedLeak: planted, shuffled: attacked.shuffled,
       failures: attacked.failures + inferred.failures, inference: inferred.results, warnings: attacked.warnings)
   }
@@ -207,8 +227,9 @@ package final class AuditRunner {
     for (k, (label, chosen, attack)) in attacks.enumerated() {
       let start = Date()
       do {
-        let channel = attack.description.channels.first
-        let whole = try ViewFile.read(path, channels: attack.description.channels)
+        let reads = attack.reads(of: cell.plan.threatModel.channels)
+        let channel = reads.first
+        let whole = try ViewFile.read(path, channels: reads)
         let view = try chosen.map(whole.restricted) ?? whole
         let found = try attack.reconstruct(view, with: means, material) { part in
           try tell(label, (Double(k) + part) / Double(attacks.count))
@@ -270,7 +291,7 @@ package final class AuditRunner {
         plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled),
         internalChannels: ChannelFindings.checks(results)),
       failures: failures, inference: plan.inference.isEmpty ? nil : cells.flatMap(\.inference))
-    record.channels = ChannelFindings.of(plan, results, failures)
+    record.channels = ChannelFindings.of(plan, results, failures, inference: cells.flatMap(\.inference))
     return record
   }
 

@@ -16,7 +16,7 @@ package enum Catalogs {
         uniqueKeysWithValues: DefenseCatalog.all.map { ($0.description.name, KnownMethod(settings: $0.rules, takesNoise: $0.takesNoise)) }),
       attacks: Dictionary(
         uniqueKeysWithValues: AttackRoster.descriptions.map {
-          ($0.name, KnownMethod(settings: rules[$0.name], roles: $0.roles))
+          ($0.name, KnownMethod(settings: rules[$0.name], roles: $0.roles, isBlackBox: $0.knowledge == .k0))
         }),
       metrics: MetricCatalog.all.map(\.descriptor.name),
       inference: InferenceCatalog.rules.mapValues { KnownMethod(settings: $0) })

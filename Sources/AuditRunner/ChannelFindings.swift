@@ -1,3 +1,4 @@
+import Attacks
 package import Audit
 
 /// Says of every channel what the run found, or why it found nothing.
@@ -15,12 +16,16 @@ package enum ChannelFindings {
     return measured.contains(own) ? own : "token_accuracy"
   }
 
-  static func of(_ plan: AuditPlan, _ results: [CellResult], _ failures: [AttackFailure]) -> [ChannelFinding] {
+  static func of(
+    _ plan: AuditPlan, _ results: [CellResult], _ failures: [AttackFailure], inference: [InferenceResult]
+  ) -> [ChannelFinding] {
     Channel.allCases.flatMap { channel -> [ChannelFinding] in
+      if channel == .lengths, let found = lengths(inference) { return found }
       // Keys and values leak together, and are attacked together.
       let own = results.filter {
         $0.gainOverBaseline != nil && ($0.channel == channel.rawValue || channel == .values && $0.channel == Channel.keys.rawValue)
       }
+      let left = notAsked(channel, plan)
       let metric = metric(channel, among: Set(own.map(\.metric)))
       let judged = own.filter { $0.metric == metric }
       guard !judged.isEmpty else {
@@ -38,18 +43,49 @@ package enum ChannelFindings {
         (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (best.attack, best.mean, best.ci95, best.n)
         (finding.gainOverBaseline, finding.gainCI95) = (best.gainOverBaseline, best.gainCI95)
         (finding.seconds, finding.allSeconds) = (best.seconds, all.reduce(0) { $0 + $1.seconds })
+        finding.notAsked = left.isEmpty ? nil : left
         return finding
       }
     }
   }
 
+  /// Of the traffic's lengths: how many prompts were as long as inferred, above always naming the most frequent length.
+  private static func lengths(_ inference: [InferenceResult]) -> [ChannelFinding]? {
+    let told = inference.filter { $0.question == .promptLength && !$0.isControl && $0.accuracy != nil }
+    guard !told.isEmpty else { return nil }
+    return told.map { result in
+      var finding = ChannelFinding(
+        channel: Channel.lengths.rawValue, cell: result.cell, settings: result.settings, metric: InferenceQuestion.promptLength.rawValue,
+        attacks: 1)
+      (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (result.test, result.accuracy, result.accuracyCI95, result.n)
+      finding.gainOverBaseline = result.majorityBaseline.map { result.accuracy! - $0 }
+      (finding.seconds, finding.allSeconds) = (result.seconds, result.seconds)
+      return finding
+    }
+  }
+
+  /// Attacks that begin with a channel, could be made by the plan's adversary, and are not in the plan.
+  private static func notAsked(_ channel: Channel, _ plan: AuditPlan) -> [String] {
+    AttackRoster.descriptions.filter { known in
+      known.channels.first == channel && !known.isBaseline && known.name != ExternalAttack.description.name
+        && known.roles?.contains(plan.threatModel.role) ?? true && !plan.attacks.contains { $0.name == known.name }
+    }.map(\.name)
+  }
+
   private static func reason(_ channel: Channel, _ plan: AuditPlan, _ failures: [AttackFailure]) -> String {
     let role = plan.threatModel.role
     if !role.observable.contains(channel) { return "a \(role.rawValue) does not come to see it" }
-    if channel == .lengths { return "lengths are read as they are: see what can be inferred" }
+    if channel == .lengths { return "lengths are read as they are: see what can be inferred, or name metadata-length under inference" }
     if !plan.threatModel.channels.contains(channel) { return "the plan's threat model does not grant it" }
-    let readers = AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
-    let planned = plan.attacks.filter { readers.contains($0.name) }.map(\.label)
+    let caches = [CacheInversion.description.name, CacheCollision.description.name]
+    let readers =
+      channel == .queries ? caches : AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
+    let planned = plan.attacks.filter { attack in
+      readers.contains(attack.name) && (channel != .queries || attack.settings["tensors"]?.text?.hasPrefix("queries") == true)
+    }.map(\.label)
+    if channel == .queries, planned.isEmpty {
+      return "no attack of the plan reads it; cache attacks with tensors: queries-keys-and-values would"
+    }
     if readers.isEmpty { return "no attack of this release begins with it: what it tells is in the channels that it is computed from" }
     if planned.isEmpty { return "no attack of the plan reads it; \(readers.joined(separator: ", ")) would" }
     if let failure = failures.first(where: { planned.contains($0.attack) }) { return "\(failure.attack): \(failure.message)" }

@@ -4,7 +4,7 @@ import Audit
 enum Coverage {
   static func of(_ plan: AuditPlan) -> [ChannelCoverage] {
     let attacked = Set(
-      plan.attacks.flatMap { attack in AttackRoster.descriptions.first { $0.name == attack.name }?.channels ?? [] }.filter {
+      plan.attacks.flatMap { (try? AttackRoster.make($0).reads(of: plan.threatModel.channels)) ?? [] }.filter {
         plan.threatModel.channels.contains($0) || $0 == .lengths
       })
     let noisy = plan.defense.name != "none"

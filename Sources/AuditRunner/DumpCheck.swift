@@ -48,9 +48,17 @@ package enum DumpCheck {
   }
 
   private static func checkChannels(_ view: AdversaryView, _ plan: AuditPlan) throws {
+    let granted = plan.threatModel.channels
     for entry in plan.attacks {
-      let description = try AttackRoster.make(entry).description
-      for channel in description.channels where channel != .lengths { _ = try view.required(channel, by: entry.label) }
+      guard case .own(let attack) = try AttackRoster.make(entry) else { continue }
+      for channel in attack.reads where channel != .lengths {
+        guard granted.contains(channel) else {
+          throw Fault(
+            .invalidData, "attack \"\(entry.label)\" reads \(channel.rawValue), which the plan's threat model does not grant",
+            hint: "grant it in threat_model.channels, if the adversary sees it")
+        }
+        _ = try view.required(channel, by: entry.label)
+      }
     }
   }
 

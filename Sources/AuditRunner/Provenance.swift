@@ -11,6 +11,15 @@ package enum Provenance {
     return changes.isEmpty ? hash : hash + "+"
   }
 
+  /// The commit that changed the code at `root` last, with `+` behind it when the code differs from it: what one code computed stays true of it,
+  /// whatever is written beside it afterwards.
+  package static func code(root: URL) -> String {
+    let paths = ["--", "Package.swift", "Sources"]
+    guard let hash = output("git", ["-C", root.path, "log", "-1", "--format=%H"] + paths), !hash.isEmpty else { return "unknown" }
+    let changes = output("git", ["-C", root.path, "status", "--porcelain"] + paths) ?? ""
+    return changes.isEmpty ? hash : hash + "+"
+  }
+
   package static func host(_ compute: Compute) -> HostDescription {
     let cpu =
       (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?

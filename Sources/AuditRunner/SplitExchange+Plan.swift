@@ -22,7 +22,8 @@ extension SplitExchange {
   /// Bytes of the channels' values in view.h5, before it is written; chunks and attributes add less than a hundredth and 200 KiB a channel.
   package static func predictedBytes(_ setting: Setting, _ documents: [PrivateDocument], precision: ViewPrecision) throws -> Int {
     let tokens = documents.reduce(0) { $0 + $1.tokens.count + setting.responses }
-    let messages = (documents.count + setting.capture.batch - 1) / setting.capture.batch
+    let together = setting.responses > 0 ? 1 : setting.capture.batch
+    let messages = (documents.count + together - 1) / together
     let queryRows = setting.model.configuration.heads * setting.model.configuration.headDimension
     let values = try descriptions(setting, longest: documents.map(\.tokens.count).max() ?? 0).reduce(0) { total, entry in
       total + entry.value.columns * (entry.key.isPerToken ? tokens : messages * queryRows)

@@ -39,6 +39,7 @@ extension HTMLReport {
       <li><span class="swatch">\(Self.swatch("s1", dashed: true))</span>task accuracy after fine-tuning</li></ul>
       <div class="panels">\(figures)</div>
       \(tradeTable)
+      \(tradeNotes.map { "<p class=\"note\">\($0)</p>" as Markup })
       <p class="note">Task accuracies come from:</p><ul class="note">\(sources)</ul>
       """
   }
@@ -64,6 +65,29 @@ extension HTMLReport {
       }
       return points.contains { $0.leakage != nil && $0.task != nil } ? TradePanel(title: "p = \(depth)", points: points) : nil
     }
+  }
+
+  /// What the picture does not show, one sentence each.
+  var tradeNotes: [String] {
+    let panels = tradePanels
+    guard !panels.isEmpty, let channels = record.channels else { return [] }
+    var out: [String] = []
+    if case .map(let plan) = record.plan, case .map? = plan["victim"] {
+      // The victim was fine-tuned, if on other texts.
+    } else {
+      out.append(
+        "The attacked weights are the published ones and the texts those of this audit; task accuracies are of fine-tuned weights on the task's own texts."
+      )
+    }
+    let holes = panels.compactMap { panel -> String? in
+      let levels = panel.points.filter { $0.task == nil }.map { NumberText.significant($0.relative, 3) }
+      return levels.isEmpty ? nil : "\(panel.title) at \(levels.joined(separator: ", "))"
+    }
+    let depths = Set(channels.compactMap { $0.mean == nil ? nil : $0.settings["model.partition.input"]?.number }).sorted()
+    let absent = depths.map { "p = \(NumberText.significant($0, 3))" }.filter { title in !panels.contains { $0.title == title } }
+    let missing = holes + absent.map { "\($0) at every level, so it is not drawn" }
+    if !missing.isEmpty { out.append("No task accuracy was measured for \(missing.joined(separator: "; ")).") }
+    return out
   }
 
   private static func pooled(_ values: [(mean: Double, interval: [Double])]) -> (mean: Double, low: Double, high: Double)? {
@@ -139,6 +163,26 @@ extension HTMLReport {
       <table><thead><tr><th scope="col">Depth</th><th scope="col" class="num">Noise</th><th scope="col" class="num">Text read</th>\
       <th scope="col" class="num">Task accuracy</th><th scope="col" class="num">Seeds of the task</th></tr></thead><tbody class="rows">\(rows)</tbody></table>
       """)
+  }
+
+  /// The table of the picture as Markdown; empty without a picture.
+  func tradeMarkdown(_ escaped: (String) -> String) -> String {
+    let panels = tradePanels
+    guard let task = record.task?.first, !panels.isEmpty else { return "" }
+    func text(_ value: (mean: Double, low: Double, high: Double)?) -> String {
+      value.map { "\(NumberText.percent($0.mean)) \(NumberText.percentInterval($0.low, $0.high))" } ?? NumberText.missing
+    }
+    var out = "## Leakage and task accuracy\n\n| Depth | Noise | Text read from the states | \(escaped(task.task)) | Seeds of the task |\n"
+    out += "| --- | --: | --: | --: | --: |\n"
+    for panel in panels {
+      for point in panel.points {
+        let cells = [
+          panel.title, NumberText.significant(point.relative, 3), text(point.leakage), text(point.task), String(point.taskSeeds),
+        ]
+        out += "| " + cells.map(escaped).joined(separator: " | ") + " |\n"
+      }
+    }
+    return out + tradeNotes.map { "\n\(escaped($0))\n" }.joined() + "\n"
   }
 
   private static func swatch(_ style: String, dashed: Bool) -> Markup {

@@ -19,7 +19,8 @@ package enum MarkdownReport {
       out += "> No result: \(escaped(failure.attack)) in \(escaped(failure.cell)): \(escaped(truncated(failure.message, to: 400).text))\n\n"
     }
     out +=
-      table(findings, UtilityScores(record, findings)) + everyAttack(findings) + inferred(record) + references(record) + controls(record)
+      table(findings, UtilityScores(record, findings)) + channels(record) + trade(report) + everyAttack(findings) + inferred(record)
+      + references(record) + controls(record)
     out += "## How to reproduce\n\n"
     let facts: [(String, String)] = [
       ("Run", record.runID), ("Created", record.created), ("Commit", record.commit),

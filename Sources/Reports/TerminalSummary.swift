@@ -39,7 +39,9 @@ package enum TerminalSummary {
         table.append(.init(cells, startsGroup: index == 0))
       }
     }
-    return out + table.render(width: width, color: color) + controls(record, width)
+    let channels = channels(record, width: width, color: color)
+    return out + table.render(width: width, color: color) + channels.table + channels.notes.map { wrapped($0, width) }.joined()
+      + controls(record, width)
   }
 
   /// One line on the controls, one per attack that gave no result.

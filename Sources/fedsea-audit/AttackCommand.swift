@@ -29,8 +29,9 @@ struct AttackCommand: ParsableCommand {
   @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {
-    let seen = try ViewFile.read(view)
     let plan = try workspace.plan(plan, set: set)
+    // A view may hold more than the plan's adversary sees.
+    let seen = try ViewFile.read(view, channels: plan.threatModel.channels)
     let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: workspace.compute)
     try DumpCheck.check(seen, plan: plan, loaded: loaded, path: view)
     let means = try AttackerPreparation.means(plan, loaded: loaded, store: workspace.store)

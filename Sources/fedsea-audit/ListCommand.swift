@@ -42,7 +42,8 @@ struct ListCommand: ParsableCommand {
   /// Who can run it, what it follows, what it costs, then settings and the rest by name.
   private static func inReadingOrder(_ a: (key: String, value: String), _ b: (key: String, value: String)) -> Bool {
     func rank(_ key: String) -> Int {
-      ["threat model", "reads", "control", "paper", "deviations", "cost"].firstIndex(of: key) ?? (key.hasPrefix("setting") ? 50 : 10)
+      ["threat model", "reads", "family", "control", "paper", "deviations", "cost"].firstIndex(of: key)
+        ?? (key.hasPrefix("setting") ? 50 : 10)
     }
     return (rank(a.key), a.key) < (rank(b.key), b.key)
   }
@@ -50,6 +51,15 @@ struct ListCommand: ParsableCommand {
   private static let knowledge: [ThreatModel.Knowledge: String] = [
     .k0: "K0, no weights of the client", .k1: "K1, the public base weights of the client's blocks", .k2: "K2, the client's exact weights",
     .k3: "K3, exact weights, labelled pairs of a colluding client, and the noise law",
+  ]
+
+  private static let families: [MethodDescription.Family: String] = [
+    .architecture: "attention (a): a network of attention blocks reads states",
+    .maps: "attention (b): attention maps alone",
+    .algebraic: "attention (c): queries, keys and values solved for the state",
+    .collision: "attention (d): candidates collide with a cache",
+    .gradient: "attention (e): closed forms of attention gradients",
+    .injection: "attention (f): injection into a captured cache",
   ]
 
   private func items() throws -> [Item] {
@@ -106,6 +116,7 @@ struct ListCommand: ParsableCommand {
       "cost": d.cost,
     ]
     for (key, value) in d.settings { details["setting \(key)"] = value }
+    if let family = d.family { details["family"] = Self.families[family] ?? family.rawValue }
     if let roles = d.roles { details["roles"] = "active: for a \(roles.map(\.rawValue).joined(separator: " or ")) alone" }
     if d.isBaseline { details["control"] = "a control: it must not read private text" }
     return Item(name: d.name, summary: d.summary, details: details)

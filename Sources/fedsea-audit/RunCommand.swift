@@ -58,11 +58,16 @@ struct RunCommand: ParsableCommand {
         .usage, "the folder holds a run of another plan, \(other.runID)", at: directory.path, hint: "choose another with --output")
     }
     for line in try Overview.lines(plan) { Terminal.say(line) }
+    for warning in try PlanReview.warnings(plan) { Terminal.say("warning        \(warning)") }
     Terminal.say("output         \(directory.path)\n")
 
     let interruption = Interruption(kept: "finished cells are kept", hint: "the same command goes on from there")
     let line = ProgressLine()
-    let runner = AuditRunner(plan, store: workspace.store, compute: workspace.compute) { progress in
+    let announce = { (text: String) in
+      line.clear()
+      Terminal.say(text)
+    }
+    let runner = AuditRunner(plan, store: workspace.store, compute: workspace.compute, announce: announce) { progress in
       try interruption.check()
       line.show("cell \(progress.cell) of \(progress.cells): \(progress.stage)", fraction: progress.fraction, reused: progress.reused)
     }

@@ -111,6 +111,18 @@ import Testing
     #expect(zip(found.tokens, scene.documents).allSatisfy { $0.last != $1.last })
   }
 
+  /// A last token that the model foresees is among those that are asked first; one at the other end of its predictions is not.
+  @Test(arguments: [0, 1, 200, 383]) func foreseenLastTokensAreReadToo(rank: Int) throws {
+    var scene = try GradientScene(lengths: [9, 6])
+    for d in scene.documents.indices {
+      let text = Array(scene.documents[d].dropLast())
+      let logits = Array(scene.model.logits([text])[row: text.count - 1])
+      scene.documents[d] = text + [Int32(logits.indices.sorted { logits[$0] > logits[$1] }[rank])]
+    }
+    let view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 2)
+    #expect(try scene.attack("gradient-span", on: view).tokens == scene.documents)
+  }
+
   /// One block of gradients: the bag is known, its order is the language model's guess.
   @Test func oneBlockGivesTheBag() throws {
     let scene = try GradientScene(lengths: [12])

@@ -18,7 +18,39 @@ import Testing
     for file in files {
       let plan = try AuditPlan(contentsOf: folder.appending(path: file).path, known: known)
       #expect(try !plan.cells().isEmpty, "\(file)")
+      let warnings = try PlanReview.warnings(plan)
+      #expect(warnings.isEmpty, "\(file): \(warnings)")
     }
+  }
+
+  /// What a plan cannot find out is told before it runs: attacks that see nothing, and channels that nobody looks at.
+  @Test func aPlanIsReviewedBeforeItRuns() throws {
+    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
+    func warnings(_ channels: String, _ attacks: String, _ extra: String = "") throws -> [String] {
+      try PlanReview.warnings(
+        AuditPlan(
+          yaml: """
+            plan: reviewed
+            model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+            threat_model: {auxiliary: state-of-the-union, channels: \(channels)}
+            dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
+            attacks: \(attacks)
+            \(extra)
+            """, origin: "reviewed.yaml", known: known))
+    }
+    #expect(try warnings("[input_cut/hidden_states]", "[uniform, anchors]").isEmpty)
+    let odd = try warnings("[input_cut/hidden_states, gradients/output_cut]", "[uniform, label-matching]", "seeds: [1, 2]")
+    #expect(odd.count == 2 && odd[0].hasPrefix("label-matching will give no result: it reads output_cut/hidden_states"))
+    #expect(odd[1] == "input_cut/hidden_states is granted, and no attack of the plan reads it")
+    // What an attack reads depends on its settings.
+    let queries = "[server/queries, server/keys, server/values]"
+    #expect(try warnings(queries, "[cache-collision]") == ["server/queries is granted, and no attack of the plan reads it"])
+    #expect(try warnings(queries, "[{name: cache-inversion, tensors: queries-keys-and-values}]").isEmpty)
+    let game = try warnings("[server/keys, server/values]", "[cache-collision]", "inference: [distinguishing-game]")
+    #expect(game.count == 1 && game[0].hasPrefix("distinguishing-game will give no result: it reads input_cut/hidden_states"))
+    // Inference looks too, and an external program may read anything.
+    #expect(try warnings("[gradients/output_cut]", "[unigram]", "inference: [zero-row-decoy]").isEmpty)
+    #expect(try warnings("[server/queries]", "[{name: external, command: [sh]}]").isEmpty)
   }
 
   /// Every attack of the full audit reads a channel that its threat model grants.

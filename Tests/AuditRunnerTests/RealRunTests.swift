@@ -1,13 +1,16 @@
 import Audit
 import AuditRunner
+import Checkpoints
 import Datasets
 import Diagnostics
 import Fetching
 import Foundation
 import Kernels
+import Llama
 import PrivateText
 import Reports
 import SplitLearning
+import Tasks
 import TestSupport
 import Testing
 
@@ -55,6 +58,10 @@ import Testing
       #expect(mode?.intValue == 0o600, "\(name)")
     }
     #expect(try TruthFile.read(scratch.file("truth.h5")).documents.allSatisfy { $0.entities?.first?.space != nil })
+    // What was found is the best of what was asked: the record says what was not.
+    let left = try #require(record.channels?.first { $0.channel == Channel.inputHiddenStates.rawValue }?.notAsked)
+    #expect(left.contains("anchors") && !left.contains("sequential-matching") && !left.contains("unigram") && !left.contains("external"))
+    #expect(record.channels?.contains { $0.channel == Channel.keys.rawValue && $0.notAsked == nil && $0.notApplicable != nil } == true)
     #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
   }
 
@@ -114,15 +121,42 @@ import Testing
     let plan = try plan(
       "inference: [{name: distinguishing-game, trials: 60, tokens: 8}, metadata-length, attribute, metadata-answer]", attacks: "[unigram]"
     ).overriding(["dataset.responses=2", "dataset.limit=3", "defense.sigma=40"])
-    let record = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+    var parts: [Double] = []
+    let record = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { parts.append($0.fraction) }
       .run(in: URL(filePath: scratch.path), runID: "inference")
+    // Attacks and inference are told as one way forward.
+    #expect(zip(parts, parts.dropFirst()).allSatisfy { $0 <= $1 } && parts.contains { $0 > 0.5 && $0 < 1 })
     #expect(record.failures?.map(\.attack) == ["attribute"])
     let results = try #require(record.inference)
     #expect(results.map(\.question) == [.sentCandidate, .promptLength, .answerLength, .yesNoAnswer])
     #expect(results[0].n == 60 && results[0].closedForm != nil && results[0].epsilonClaimed == nil)
     #expect(results[1].accuracy == 1 && results[2].accuracy == 1 && results[2].bits == 0)
     #expect(record.attacks?.map(\.name).contains("metadata-length") == true)
+    let lengths = try #require(record.channels?.first { $0.channel == Channel.lengths.rawValue })
+    #expect(lengths.mean == 1 && lengths.bestAttack == "metadata-length" && lengths.n == 3 && lengths.notApplicable == nil)
     #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
+  }
+
+  /// A server at work has queries too: an attack opens what its settings say, and a game that needs what the client sends is not played without.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func whatIsReadIsWhatIsGranted() throws {
+    let scratch = try Scratch()
+    let granted = "threat_model.channels=[server/queries, server/keys, server/values]"
+    let plan = try plan(
+      "inference: [{name: distinguishing-game, trials: 10, tokens: 8}]",
+      attacks:
+        "[unigram, {name: cache-inversion, tensors: queries-keys-and-values}, {name: cache-collision, tensors: values}, nearest-embedding]"
+    ).overriding([granted, "dataset.limit=1", "defense.sigma=0"])
+    var told: [String] = []
+    let record = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2), announce: { told.append($0) }) { _ in }
+      .run(in: URL(filePath: scratch.path), runID: "queries")
+    let read = Dictionary(
+      uniqueKeysWithValues: record.results.filter { $0.metric == "token_accuracy" }.map { ($0.attack, ($0.channel, $0.mean)) })
+    #expect(read["cache-inversion"]?.0 == Channel.queries.rawValue && read["cache-inversion"]?.1 == 1)
+    #expect(read["cache-collision"]?.0 == Channel.values.rawValue && read["cache-collision"]?.1 == 1)
+    #expect(Set(record.failures?.map(\.attack) ?? []) == ["nearest-embedding", "distinguishing-game"])
+    #expect(record.failures?.allSatisfy { $0.message.contains("input_cut/hidden_states") } == true)
+    #expect(record.channels?.first { $0.channel == Channel.queries.rawValue }?.bestAttack == "cache-inversion")
+    #expect(told.count == 1 && told[0].hasPrefix("views") && told[0].hasSuffix("in 1 cell"))
   }
 
   /// Members are fine-tuned on, the others are not, and no other fine-tuning text overlaps them.
@@ -145,6 +179,37 @@ import Testing
     var without = plan
     without.dataset.members = nil
     #expect(try PrivateCorpus(without, tokenizer: tokenizer, store: Self.store).documents.map(\.tokens) == corpus.documents.map(\.tokens))
+  }
+
+  /// What the model does not attend to as a whole is refused, in training before its first step.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func textsBeyondTheContextAreRefused() throws {
+    let loaded = try LoadedModel(plan(attacks: "[unigram]").model.checkpoint, in: Self.store, compute: Compute(threads: 2))
+    let room = loaded.model.configuration.contextLength
+    try loaded.requireRoom(for: room)
+    let fault = #expect(throws: Fault.self) { try loaded.requireRoom(for: room + 1) }
+    #expect(fault?.description.contains("\(room + 1) tokens") == true && fault?.description.contains("dataset.max_tokens") == true)
+
+    let known = KnownNames(
+      checkpoints: ["smollm2-135m-instruct"], datasets: [:], defenses: ["none": KnownMethod()], attacks: [:], metrics: [])
+    let text = """
+      train: long
+      model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+      task: {name: coqa, path: data}
+      steps: 1
+      """
+    let scratch = try Scratch()
+    try text.write(toFile: scratch.file("plan.yaml"), atomically: true, encoding: .utf8)
+    let cell = try #require(
+      try TrainingPlan(contentsOf: scratch.file("plan.yaml"), known: known, tasks: ["coqa"]).cells(tasks: ["coqa"]).first)
+    func runner(prompt tokens: Int) throws -> TrainingRunner {
+      let example = GenerationExample(id: "long", prompt: "", references: [" yes"])
+      let item = TaskData.Item(content: .text(example, answer: [1]), prompt: [Int32](repeating: 5, count: tokens))
+      let data = TaskData(train: [item], validation: [], metrics: ["f1"], tokenizer: loaded.tokenizer, longestAnswer: 1)
+      return try TrainingRunner(cell, loaded: loaded, data: data)
+    }
+    let long = #expect(throws: Fault.self) { try runner(prompt: room) }
+    #expect(long?.description.contains("task.max_prompt_tokens") == true)
+    _ = try runner(prompt: 16)
   }
 
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func dumpsThatDoNotFitAreRefused() throws {
@@ -185,5 +250,44 @@ import Testing
       #expect(fault?.code == .invalidData && fault?.message.contains(message) == true, "\(message): \(fault?.description ?? "accepted")")
       #expect(fault?.location == "view.h5")
     }
+    // A view may hold what the plan's adversary does not see.
+    var rich = good
+    for channel in [Channel.outputHiddenStates, .outputGradients] { rich.observations[channel] = good.observations[.inputHiddenStates] }
+    let greedy = try self.plan(attacks: "[label-matching]")
+    let fault = #expect(throws: Fault.self) { try DumpCheck.check(rich, plan: greedy, loaded: loaded, path: "view.h5") }
+    #expect(fault?.message.contains("gradients/output_cut, which the plan's threat model does not grant") == true)
+  }
+
+  /// Finished cells are of the code that computed them, not of what was written beside it since.
+  @Test func aRunIsOfItsCode() throws {
+    let scratch = try Scratch()
+    let root = URL(filePath: scratch.path)
+    func git(_ arguments: String...) throws {
+      let process = Process()
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      process.arguments = ["git", "-C", scratch.path, "-c", "user.name=test", "-c", "user.email=test@localhost"] + arguments
+      (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+      try process.run()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0, "\(arguments)")
+    }
+    func write(_ text: String, _ name: String) throws { try text.write(toFile: scratch.file(name), atomically: true, encoding: .utf8) }
+    #expect(Provenance.code(root: root) == "unknown")
+    try FileManager.default.createDirectory(atPath: scratch.file("Sources"), withIntermediateDirectories: true)
+    try write("let a = 1", "Sources/a.swift")
+    try git("init")
+    try git("add", ".")
+    try git("commit", "-m", "code")
+    let code = Provenance.code(root: root)
+    #expect(code.count == 40 && code == Provenance.commit(root: root))
+    try write("words", "README.md")
+    try git("add", ".")
+    try git("commit", "-m", "words")
+    #expect(Provenance.code(root: root) == code && Provenance.commit(root: root) != code)
+    try write("let b = 1", "Sources/b.swift")
+    #expect(Provenance.code(root: root) == code + "+")
+    try git("add", ".")
+    try git("commit", "-m", "more code")
+    #expect(Provenance.code(root: root) == Provenance.commit(root: root))
   }
 }

@@ -62,6 +62,26 @@ import Testing
     }
   }
 
+  /// A black box has no weights to run candidates through.
+  @Test func anAdversaryWithoutWeightsRunsNone() throws {
+    var names = known
+    names.attacks["anchors"] = KnownMethod(isBlackBox: false)
+    func plan(_ knowledge: String, _ attacks: String) throws -> AuditPlan {
+      try AuditPlan(
+        yaml: """
+          plan: black-box
+          model: {checkpoint: smollm2-135m-instruct}
+          threat_model: {knowledge: \(knowledge)}
+          dataset: {name: state-of-the-union}
+          attacks: \(attacks)
+          """, origin: "p.yaml", known: names)
+    }
+    #expect(try plan("K0", "[uniform, unigram]").attacks.count == 2)
+    #expect(try plan("K1", "[unigram, anchors]").attacks.count == 2)
+    let fault = #expect(throws: Fault.self) { try plan("K0", "[unigram, anchors]") }
+    #expect(fault?.description.contains("an adversary at K0 has none") == true)
+  }
+
   @Test func aTaskIsAPlanOrARecord() throws {
     #expect(try plan("task: {record: r.json}").task?.source == .record("r.json"))
     #expect(try plan("task: {plan: t.yaml, set: [\"a=b\"]}").task?.source == .plan("t.yaml", set: ["a=b"]))
@@ -78,5 +98,19 @@ import Testing
     }
     #expect(try dataset("responses: 8").dataset.responses == 8)
     #expect(throws: Fault.self) { try dataset("responses: 8, repeats: 2") }
+    // A document that is answered is a message by itself.
+    func messages(_ batch: Int, responses: Int) throws -> AuditPlan {
+      try AuditPlan(
+        yaml: """
+          plan: r
+          model: {checkpoint: smollm2-135m-instruct}
+          dataset: {name: state-of-the-union, responses: \(responses)}
+          capture: {batch: \(batch)}
+          attacks: [unigram]
+          """, origin: "p.yaml", known: known)
+    }
+    _ = (try messages(1, responses: 8), try messages(2, responses: 0))
+    let fault = #expect(throws: Fault.self) { try messages(2, responses: 8) }
+    #expect(fault?.description.contains("one by itself") == true)
   }
 }

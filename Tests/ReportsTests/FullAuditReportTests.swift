@@ -12,6 +12,7 @@ import Testing
       var finding = ChannelFinding(
         channel: Channel.inputHiddenStates.rawValue, cell: result.cell, settings: result.settings, metric: "token_accuracy", attacks: 1)
       (finding.bestAttack, finding.mean, finding.ci95, finding.seconds) = (result.attack, result.mean, result.ci95, 3)
+      finding.notAsked = ["pooled-inverter", "averaging"]
       cells.append(finding)
     }
     record.channels = cells + [ChannelFinding(channel: Channel.keys.rawValue, notApplicable: "a <b> does not come to see it")]
@@ -39,6 +40,37 @@ import Testing
     let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
     #expect(page.text.contains("keys in the server's cache"))
     #expect(page.text.contains("not applicable: a <b> does not come to see it"))
+    #expect(page.text.contains("that the plan left out:") && page.text.contains("pooled-inverter, averaging."))
+  }
+
+  /// What is drawn in the page is in the plain reports too, with what is missing.
+  @Test func everyReportHasTheChannelsAndThePicture() throws {
+    var record = record()
+    let page = try #require(PageParser.parse(HTMLReport(record: record).render()))
+    let markdown = MarkdownReport.render(record)
+    for part in [
+      "What each channel gives away", "not applicable: a &lt;b&gt; does not come to see it", "pooled-inverter, averaging",
+      "Leakage and task accuracy",
+    ] {
+      #expect(markdown.contains(part), "\(part)")
+    }
+    let weights = "The attacked weights are the published ones"
+    for note in ["No task accuracy was measured for p = 1 at ", "2.3, 4.5; p = 3 at every level, so it is not drawn.", weights] {
+      #expect(page.text.contains(note) && markdown.contains(note), "\(note)")
+    }
+    // A terminal shows the table where there is more than the states.
+    #expect(!TerminalSummary.render(record, width: 100).contains("above guess"))
+    var keys = try #require(record.channels?.first)
+    (keys.channel, keys.bestAttack, keys.mean, keys.gainOverBaseline) = (Channel.keys.rawValue, "cache-collision", 0.75, 0.7)
+    record.channels = record.channels!.filter { $0.channel != keys.channel } + [keys]
+    let shown = TerminalSummary.render(record, width: 120)
+    #expect(shown.contains("server/keys") && shown.contains("cache-collision") && shown.contains("75.0") && shown.contains("above guess"))
+    #expect(shown.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    if case .map(var plan) = record.plan {
+      plan["victim"] = .map([:])
+      record.plan = .map(plan)
+    }
+    #expect(!MarkdownReport.render(record).contains(weights))
   }
 
   @Test func aRecordWithoutTaskHasNoPicture() throws {

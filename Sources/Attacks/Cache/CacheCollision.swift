@@ -17,12 +17,14 @@ package struct CacheCollision: Attack {
     deviations:
       "language-model prior and candidate order; likelihood whitened by rehearsed noise in place of a mean − 3 deviations threshold; candidates pass the client's and the server's blocks up to the recorded one",
     cost: "about 10 candidate forwards a token through all blocks before the cache's; 2·V forwards once a depth for the proposals",
-    knowledge: .k1, channels: [.keys, .values],
+    knowledge: .k1, channels: [.keys, .values], family: .collision,
     settings: CacheSettings.texts)
 
   package static let rules = CacheSettings.rules
 
   private let cache: CacheSettings
+
+  package var reads: [Channel] { cache.tensors.channels }
 
   package init(_ settings: [String: SettingValue]) throws { cache = try CacheSettings(settings, of: Self.description.name) }
 
@@ -46,7 +48,7 @@ package struct CacheCollision: Attack {
       likelihood.firstSigma = Float(rehearsal.firstSigma)
       likelihood = rehearsal.rehearsed(likelihood, means.model.compute)
     }
-    var (found, forwards) = try cache.matching.decode(view, observed, likelihood, stack, means, progress)
+    var (found, forwards) = try cache.matching(view).decode(view, observed, likelihood, stack, means, progress)
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
     return found
   }

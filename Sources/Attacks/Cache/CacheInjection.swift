@@ -19,7 +19,7 @@ package struct CacheInjection: Attack {
       "active: the attacker runs the model on the captured cache himself, or has it run; the client's blocks have no cache of the prompt, so the "
       + "instruction is behind it in the server's blocks only; the wording is chosen on public text; control tokens are never written",
     cost: "one forward a token through the whole model; three wordings on eight public passages once a cut", knowledge: .k2,
-    channels: [.keys, .values], roles: [.coTenant],
+    channels: [.keys, .values], roles: [.coTenant], family: .injection,
     settings: [
       "instruction": "text put behind the cache; default: of three wordings the one that repeats public passages best",
       "tokens": "most tokens written for a document, default 0: as many as the cache has positions; the rest is the unigram guess",

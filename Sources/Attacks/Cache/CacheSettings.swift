@@ -4,8 +4,10 @@ import Audit
 struct CacheSettings: Sendable {
   static let texts = [
     "block": "first (default), middle or last of the recorded blocks, or its number",
-    "tensors": "keys-and-values (default), keys, values or queries-keys-and-values", "beam": "hypotheses kept per document, default 1",
-    "prior_weight": "λ, default 1", "max_candidates": "most candidates evaluated per position, default 4096",
+    "tensors": "keys-and-values (default), keys, values or queries-keys-and-values (not in a cache: a server at work has queries too)",
+    "beam": "hypotheses kept per document, default 1",
+    "prior_weight": "λ, default 1",
+    "max_candidates": "most candidates evaluated per position, default 4096; cache-inversion under noise 128",
   ]
 
   static let rules: [String: SettingRule] = [
@@ -15,13 +17,23 @@ struct CacheSettings: Sendable {
 
   let place: String
   let tensors: CachedTensors.Tensors
-  let matching: SequentialMatching
+  private let clean: SequentialMatching
+  private let noisy: SequentialMatching
 
-  init(_ settings: [String: SettingValue], of attack: String) throws {
+  /// - Parameter underNoise: most candidates a position where the states were noisy, unless the plan says how many.
+  init(_ settings: [String: SettingValue], of attack: String, underNoise: Int = mostCandidates) throws {
     place = settings["block"]?.label ?? "first"
     tensors = try SettingReader(settings, of: attack).choice("tensors", default: .keysAndValues)
     var inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
-    inner["max_candidates"] = inner["max_candidates"] ?? .number(4096)
-    matching = try SequentialMatching(inner)
+    func matching(most: Int) throws -> SequentialMatching {
+      inner["max_candidates"] = settings["max_candidates"] ?? .number(Double(most))
+      return try SequentialMatching(inner)
+    }
+    (clean, noisy) = (try matching(most: Self.mostCandidates), try matching(most: underNoise))
   }
+
+  static let mostCandidates = 4096
+
+  /// The search for what was cached of `view`.
+  func matching(_ view: AdversaryView) -> SequentialMatching { view.inputNoise.law == .none ? clean : noisy }
 }

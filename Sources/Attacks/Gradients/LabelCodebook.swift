@@ -85,8 +85,7 @@ struct LabelCodebook {
   private func standingOut(_ labels: [Scored], _ logPrior: [Float]) -> Scored? {
     let costs = labels.map { 2 * (Double(logPrior[Int($0.token)]) - $0.score) }
     guard labels.count > 1, let best = costs.indices.min(by: { costs[$0] < costs[$1] }) else { return nil }
-    let n = Double(observed.count)
-    let limit = n + 6 * (2 * n).squareRoot()
+    let limit = CandidateLikelihood.Scale.largestSquare(Double(observed.count))
     let isAlone = costs.indices.allSatisfy { $0 == best || costs[$0] > Self.apart * limit }
     return costs[best] <= limit && isAlone ? labels[best] : nil
   }

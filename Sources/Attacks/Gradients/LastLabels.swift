@@ -13,14 +13,21 @@ import Llama
 ///     δ ∝ (Σ_v p_v w_v − w_y) K,   K [C, H·D] from the normed last state back to the query of that one row (`RowwiseGradient`)
 ///
 /// with p the model's prediction and w the head's rows. K takes C rows back through the model, and then every token of the vocabulary is compared by
-/// the angle between δ and what it would cause: a clip or another divisor of the loss changes nothing. This is `label-matching` at one row, from
+/// the angle between δ and what it would cause: a clip or another divisor of the loss changes nothing. Predicted tokens are asked first, a row each. This is `label-matching` at one row, from
 /// weights instead of states.
 ///
 /// Deterministic. Needs the weights of all blocks behind, and a server that computed with the client's plain states.
 struct LastLabels {
-  /// A label is taken when it leaves less than this share of δ unexplained, in the norm, and the next best this many times as much.
-  private static let misfit = 0.1
-  private static let distinct = 2.0
+  /// A label is taken when it leaves less than `misfit` of δ unexplained, in the norm, and the next best `distinct` times as much.
+  private struct Bound {
+    var misfit: Double
+    var distinct: Double
+  }
+
+  /// Among all tokens, and among the predicted ones alone, where the truth may be none of them.
+  private static let (whole, alone) = (Bound(misfit: 0.1, distinct: 2), Bound(misfit: 0.02, distinct: 16))
+  /// Predicted tokens that are asked before all others: a row each in place of C rows back through the model.
+  private static let predicted = 32
 
   private let model: LlamaModel
   /// The head's rows [V, C].
@@ -68,19 +75,27 @@ struct LastLabels {
     return (states, inputs)
   }
 
-  /// The token whose gradient has the direction of `delta` [H·D].
+  /// The token whose gradient has the direction of `delta` [H·D]: a predicted one if it alone explains δ, else any of the vocabulary.
   private func label(_ pass: RowwiseGradient, _ delta: [Float]) -> Int32? {
     let (compute, head) = (model.compute, model.head)
     let (row, width) = (pass.output.rows - 1, pass.output.columns)
-    var unit = Matrix(rows: width + 1, columns: width)
-    for c in 0..<width { unit[c, c] = 1 }
     var prediction = head.logits(pass.output.slice(row..<row + 1))
+    let predicted = largest(Self.predicted, of: prediction.values)
     let normaliser = compute.logSumExp(prediction)[0]
     prediction.values = prediction.values.map { expf($0 - normaliser) }
-    unit[row: width] = head.weight.applyTransposed(prediction, compute)[row: 0]
-    let back = pass.queryTransposed(pass.normTransposed(unit, row: row, head), row: row)
-    let moved = compute.product(table, back.slice(0..<width))
-    let mean = Array(back[row: width])
+    func back(_ directions: Matrix) -> Matrix { pass.queryTransposed(pass.normTransposed(directions, row: row, head), row: row) }
+
+    let few = back(
+      Matrix(stacking: [compute.gather(table, rows: predicted.map(Int.init)[...]), head.weight.applyTransposed(prediction, compute)]))
+    let mean = Array(few[row: predicted.count])
+    if let known = explaining(delta, few.slice(0..<predicted.count), mean, upTo: Self.alone) { return predicted[known] }
+    var unit = Matrix(rows: width, columns: width)
+    for c in 0..<width { unit[c, c] = 1 }
+    return explaining(delta, compute.product(table, back(unit)), mean, upTo: Self.whole).map(Int32.init)
+  }
+
+  /// The row of `moved` that δ ∝ `mean` − row explains best, if it leaves little and all others far more.
+  private func explaining(_ delta: [Float], _ moved: Matrix, _ mean: [Float], upTo bound: Bound) -> Int? {
     let size = delta.reduce(0.0) { $0 + Double($1) * Double($1) }
     guard size > 0, size.isFinite else { return nil }
     // sin² of the angle.
@@ -96,9 +111,9 @@ struct LastLabels {
         return 1 - dot * dot / (size * square)
       }
     }
-    let best = misfits.indices.min { misfits[$0] < misfits[$1] }!
+    guard let best = misfits.indices.min(by: { misfits[$0] < misfits[$1] }) else { return nil }
     let second = misfits.indices.lazy.filter { $0 != best }.map { misfits[$0] }.min() ?? 1
     let least = max(0, misfits[best]).squareRoot()
-    return least < Self.misfit && second.squareRoot() > Self.distinct * least ? Int32(best) : nil
+    return least < bound.misfit && second.squareRoot() > bound.distinct * least ? best : nil
   }
 }

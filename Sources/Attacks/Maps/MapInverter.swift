@@ -17,6 +17,7 @@ package struct MapInverter: Attack {
     paper: "SplitLLM: GRU inverters for attention (2025); theory: Unmasking Transformers (2023)",
     deviations: "eight features a head in place of whole maps; both reading directions; the classes are the tokens of public text",
     cost: "one pass of public text through the blocks, then `budget_seconds` of training", knowledge: .k1, channels: [.attentionMaps],
+    family: .maps,
     settings: MapTraining.texts)
 
   package static let rules = MapTraining.rules

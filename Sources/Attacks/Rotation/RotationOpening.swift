@@ -165,7 +165,8 @@ struct RotationOpening {
   /// The likelihood of invariants under rounding, which a badly conditioned span magnifies.
   private static func scale(_ span: KnownSpan, _ rounding: Double) -> CandidateLikelihood.Scale {
     let (variance, width) = (pow(rounding / span.conditioning, 2), Double(span.rank + 1))
-    return CandidateLikelihood.Scale(weight: Float(1 / (2 * variance)), limit: Float(variance * (width + 6 * (2 * width).squareRoot())))
+    return CandidateLikelihood.Scale(
+      weight: Float(1 / (2 * variance)), limit: Float(variance * CandidateLikelihood.Scale.largestSquare(width)))
   }
 
   /// Its normaliser, which hypotheses with different spans do not share; the squared distance is in the score.

@@ -22,6 +22,7 @@ struct InferenceStage {
     var (results, failures) = ([InferenceResult](), [AttackFailure]())
     for (k, entry) in cell.plan.inference.enumerated() {
       do {
+        try tell(entry.label, Double(k) / Double(cell.plan.inference.count))
         results += try measured(entry) { try tell(entry.label, (Double(k) + $0) / Double(cell.plan.inference.count)) }
       } catch let fault as Fault where fault.code != .interrupted {
         failures.append(AttackFailure(cell: cell.id, attack: entry.label, message: fault.description))
@@ -38,6 +39,12 @@ struct InferenceStage {
     let view: AdversaryView
     var challenge: DistinguishingChallenge?
     if let wanted = attack.challenge {
+      guard cell.plan.threatModel.channels.contains(.inputHiddenStates) else {
+        throw Fault(
+          .invalidData,
+          "\(entry.label) is played with what the client sends, and threat_model.channels does not grant \(Channel.inputHiddenStates.rawValue)"
+        )
+      }
       var victim = bench.means
       victim.model = bench.victim
       let played = try DistinguishingChallenge(
