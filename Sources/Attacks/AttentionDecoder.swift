@@ -13,12 +13,13 @@ import Llama
 /// token. `aligned` asks every state for its own token and lets it attend to the whole sequence.
 package struct AttentionDecoder: Attack {
   package static let description = MethodDescription(
-    name: "attention-decoder", summary: "a transformer trained on a colluding client's labelled states reads another client's",
+    name: "attention-decoder",
+    summary: "a transformer trained on labelled states, of a colluding client at K3, else of public text, reads another client's",
     paper: "FedSEA-LLaMA, arXiv 2505.15683: its inversion attack",
     deviations:
       "the head stays frozen; aligned adds bidirectional attention, labels that belong to their own state, an input map fitted by regression, and passages with substituted tokens; larger batches and learning rates for a CPU's budget; without a colluding client the pairs come from public text",
     cost: "training of p blocks: some minutes a cut and noise level, kept in checkpoints/inverters; then one forward a passage",
-    knowledge: .k3,
+    knowledge: .k1,
     channels: [.inputHiddenStates], family: .architecture,
     settings: [
       "mode": "aligned (default) or fedsea-compat",

@@ -102,7 +102,8 @@ extension HTMLReport {
   private func chart(_ panel: TradePanel, central: [TaskAccuracy]) -> Markup {
     let (left, right, top, height) = (46.0, 12.0, 10.0, 180.0)
     let step = 74.0
-    let width = left + right + step * Double(panel.points.count)
+    // Panels of one picture have one scale.
+    let width = left + right + step * Double(tradePanels.map(\.points.count).max() ?? panel.points.count)
     func x(_ index: Int) -> Double { left + (Double(index) + 0.5) * step }
     func y(_ value: Double) -> Double { top + height * (1 - min(1, max(0, value))) }
     func c(_ value: Double) -> String { NumberText.coordinate(value) }
@@ -146,7 +147,7 @@ extension HTMLReport {
   private var tradeTable: Markup {
     func text(_ value: (mean: Double, low: Double, high: Double)?) -> Markup {
       value.map {
-        "\(NumberText.percent($0.mean)) <span class=\"ci\">[\(NumberText.fixed(100 * $0.low, 1))–\(NumberText.fixed(100 * $0.high, 1))]</span>"
+        "\(NumberText.percent($0.mean)) <span class=\"ci\">\(NumberText.percentInterval($0.low, $0.high))</span>"
       } ?? "–"
     }
     let rows = tradePanels.flatMap { panel in

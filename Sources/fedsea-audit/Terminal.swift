@@ -44,7 +44,8 @@ final class ProgressLine {
     shown = now
     let elapsed = now.timeIntervalSince(started)
     let done = fraction - reused
-    let eta = done > 0.002 ? ", \(Self.clock(elapsed / done * (1 - fraction))) left" : ""
+    // The first hundredth is mostly loading, which says little about the rest.
+    let eta = done > 0.01 ? ", \(Self.clock(elapsed / done * (1 - fraction))) left" : ""
     let text = "\(Int(fraction * 100)) % \(Self.clock(elapsed))\(eta)  \(escapingControls(stage))"
     let line =
       Terminal.isInteractive ? "\r\u{1B}[2K" + String(text.prefix(max(20, (Terminal.width(of: STDERR_FILENO) ?? 100) - 1))) : text + "\n"
