@@ -48,6 +48,8 @@ package final class AuditRunner {
   private let report: (Progress) throws -> Void
   private let announce: (String) -> Void
   private var hasAnnounced = false
+  /// Asked once: whoever commits while a run goes on does not change what runs.
+  private lazy var code = Provenance.code(root: store.root)
 
   /// - Parameters:
   ///   - announce: told once, before anything is recorded, how much disk the views of the cells to come will take.
@@ -138,7 +140,7 @@ package final class AuditRunner {
   private func origin(_ loaded: LoadedModel, _ bench: Workbench) -> [String: String] {
     [
       "plan": plan.sha256, "checkpoint": loaded.description.sha256, "dataset": bench.corpus.description.sha256, "version": Version.current,
-      "code": Provenance.code(root: store.root),
+      "code": code,
     ]
   }
 

@@ -1,4 +1,3 @@
-import Attacks
 package import Audit
 
 /// Says of every channel what the run found, or why it found nothing.
@@ -77,19 +76,17 @@ package enum ChannelFindings {
     if !role.observable.contains(channel) { return "a \(role.rawValue) does not come to see it" }
     if channel == .lengths { return "lengths are read as they are: see what can be inferred, or name metadata-length under inference" }
     if !plan.threatModel.channels.contains(channel) { return "the plan's threat model does not grant it" }
-    let caches = [CacheInversion.description.name, CacheCollision.description.name]
-    let readers =
-      channel == .queries ? caches : AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
-    let planned = plan.attacks.filter { attack in
-      readers.contains(attack.name) && (channel != .queries || attack.settings["tensors"]?.text?.hasPrefix("queries") == true)
+    let planned = plan.attacks.filter { entry in
+      guard let attack = try? AttackRoster.make(entry), !attack.description.isBaseline else { return false }
+      return attack.reads(of: plan.threatModel.channels).first == channel
     }.map(\.label)
-    if channel == .queries, planned.isEmpty {
-      return "no attack of the plan reads it; cache attacks with tensors: queries-keys-and-values would"
+    guard planned.isEmpty else {
+      return failures.first { planned.contains($0.attack) }.map { "\($0.attack): \($0.message)" } ?? "its attacks gave no result"
     }
+    if channel == .queries { return "no attack of the plan reads it; cache attacks with tensors: queries-keys-and-values would" }
+    let readers = AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
     if readers.isEmpty { return "no attack of this release begins with it: what it tells is in the channels that it is computed from" }
-    if planned.isEmpty { return "no attack of the plan reads it; \(readers.joined(separator: ", ")) would" }
-    if let failure = failures.first(where: { planned.contains($0.attack) }) { return "\(failure.attack): \(failure.message)" }
-    return "its attacks gave no result"
+    return "no attack of the plan reads it; \(readers.joined(separator: ", ")) would"
   }
 
   /// For every cell with attacks on h̃_A and on what the server computed from it, on the same documents: the best of those that read as many documents

@@ -6,18 +6,21 @@ package import Kernels
 package enum Provenance {
   /// The commit of the working copy at `root`, with `+` behind it when files differ from it; `unknown` outside a repository.
   package static func commit(root: URL) -> String {
-    guard let hash = output("git", ["-C", root.path, "rev-parse", "HEAD"]) else { return "unknown" }
-    let changes = output("git", ["-C", root.path, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!notebooks-data"]) ?? ""
-    return changes.isEmpty ? hash : hash + "+"
+    stamp(root, hash: ["rev-parse", "HEAD"], changes: ["--untracked-files=no", "--", ".", ":!notebooks-data"])
   }
 
   /// The commit that changed the code at `root` last, with `+` behind it when the code differs from it: what one code computed stays true of it,
   /// whatever is written beside it afterwards.
   package static func code(root: URL) -> String {
     let paths = ["--", "Package.swift", "Sources"]
-    guard let hash = output("git", ["-C", root.path, "log", "-1", "--format=%H"] + paths), !hash.isEmpty else { return "unknown" }
-    let changes = output("git", ["-C", root.path, "status", "--porcelain"] + paths) ?? ""
-    return changes.isEmpty ? hash : hash + "+"
+    return stamp(root, hash: ["log", "-1", "--format=%H"] + paths, changes: paths)
+  }
+
+  /// What `git` says with `hash`, with `+` behind it when `git status` with `changes` lists any.
+  private static func stamp(_ root: URL, hash: [String], changes: [String]) -> String {
+    func git(_ arguments: [String]) -> String? { output("git", ["-C", root.path] + arguments) }
+    guard let hash = git(hash), !hash.isEmpty else { return "unknown" }
+    return git(["status", "--porcelain"] + changes)?.isEmpty ?? true ? hash : hash + "+"
   }
 
   package static func host(_ compute: Compute) -> HostDescription {

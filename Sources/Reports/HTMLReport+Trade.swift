@@ -17,7 +17,8 @@ struct TradePanel {
 extension HTMLReport {
   /// The picture that the audit exists for: what the best attack reads, and what the fine-tuned split model can still do, over noise and depth.
   var trade: Markup {
-    guard let task = record.task, !task.isEmpty, !tradePanels.isEmpty else { return "" }
+    let panels = tradePanels
+    guard let task = record.task, !task.isEmpty, !panels.isEmpty else { return "" }
     let name = task[0].task
     let central = task.filter { $0.partitionInput >= record.checkpoint.blocks }
     let centralText: Markup =
@@ -28,8 +29,10 @@ extension HTMLReport {
       (dotted line).
       """
     let sources = Set(task.map(\.source)).sorted().map { "<li>\(truncated($0, to: 200).text)</li>" as Markup }
-    let figures = tradePanels.map { panel in
-      "<figure><h3>\(panel.title)</h3>\(chart(panel, central: central))</figure>" as Markup
+    // Panels of one picture have one scale.
+    let columns = panels.map(\.points.count).max() ?? 0
+    let figures = panels.map { panel in
+      "<figure><h3>\(panel.title)</h3>\(chart(panel, columns: columns, central: central))</figure>" as Markup
     }
     return """
       <p>Solid: the share of the private text that the best attack reads from the states that the client sends; the table of \
@@ -99,11 +102,10 @@ extension HTMLReport {
     )
   }
 
-  private func chart(_ panel: TradePanel, central: [TaskAccuracy]) -> Markup {
+  private func chart(_ panel: TradePanel, columns: Int, central: [TaskAccuracy]) -> Markup {
     let (left, right, top, height) = (46.0, 12.0, 10.0, 180.0)
     let step = 74.0
-    // Panels of one picture have one scale.
-    let width = left + right + step * Double(tradePanels.map(\.points.count).max() ?? panel.points.count)
+    let width = left + right + step * Double(columns)
     func x(_ index: Int) -> Double { left + (Double(index) + 0.5) * step }
     func y(_ value: Double) -> Double { top + height * (1 - min(1, max(0, value))) }
     func c(_ value: Double) -> String { NumberText.coordinate(value) }

@@ -24,10 +24,9 @@ struct CacheSettings: Sendable {
   init(_ settings: [String: SettingValue], of attack: String, underNoise: Int = mostCandidates) throws {
     place = settings["block"]?.label ?? "first"
     tensors = try SettingReader(settings, of: attack).choice("tensors", default: .keysAndValues)
-    var inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
+    let inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
     func matching(most: Int) throws -> SequentialMatching {
-      inner["max_candidates"] = settings["max_candidates"] ?? .number(Double(most))
-      return try SequentialMatching(inner)
+      try SequentialMatching(inner.merging(["max_candidates": .number(Double(most))]) { asked, _ in asked })
     }
     (clean, noisy) = (try matching(most: Self.mostCandidates), try matching(most: underNoise))
   }
