@@ -16,6 +16,7 @@ package struct Averaging: Attack {
     paper: "standard: composition of releases",
     deviations: "linking by length and a likelihood ratio in the principal axes of public text; no order is given",
     cost: "all pairs of sends of equal length, then sequential matching once a text", knowledge: .k1, channels: [.inputHiddenStates],
+    occasion: .repeatedSends,
     settings: SequentialMatching.description.settings.merging([
       "link_threshold": "most deviations beyond what noise explains at which two sends may be of the same text, default 6"
     ]) { a, _ in a })

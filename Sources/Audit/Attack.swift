@@ -17,6 +17,8 @@ package struct MethodDescription: Sendable, Hashable, Codable {
   package var channels: [Channel]
   /// Who can carry it out; nil for everybody who sees the channels. Only active attacks say it: who observes alone cannot do them.
   package var roles: [ThreatModel.Role]?
+  /// What there has to be beside the channels; nil where they are enough.
+  package var occasion: Occasion?
   /// Of attacks on attention: the family of reconstruction that it belongs to.
   package var family: Family?
   /// True for controls that make no use of what was observed.
@@ -26,15 +28,26 @@ package struct MethodDescription: Sendable, Hashable, Codable {
 
   package init(
     name: String, summary: String, paper: String, deviations: String = "none", cost: String, knowledge: ThreatModel.Knowledge,
-    channels: [Channel], roles: [ThreatModel.Role]? = nil, family: Family? = nil, isBaseline: Bool = false, settings: [String: String] = [:]
+    channels: [Channel], roles: [ThreatModel.Role]? = nil, occasion: Occasion? = nil, family: Family? = nil, isBaseline: Bool = false,
+    settings: [String: String] = [:]
   ) {
-    self.family = family
+    (self.occasion, self.family) = (occasion, family)
     (self.name, self.summary, self.paper, self.deviations, self.cost) = (name, summary, paper, deviations, cost)
     (self.knowledge, self.channels, self.roles, self.isBaseline, self.settings) = (knowledge, channels, roles, isBaseline, settings)
   }
 
   enum CodingKeys: String, CodingKey {
-    case name, summary, paper, deviations, cost, knowledge, channels, roles, family, isBaseline = "is_baseline", settings
+    case name, summary, paper, deviations, cost, knowledge, channels, roles, occasion, family, isBaseline = "is_baseline", settings
+  }
+
+  /// A happening in the life of a deployment without which an attack has nothing to do.
+  package enum Occasion: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The same text is sent more than once.
+    case repeatedSends = "repeated-sends"
+    /// Some of the documents were fine-tuned on.
+    case membership
+    /// The model answers.
+    case answers
   }
 
   /// What "attention-based reconstruction" can mean, six things that are not to be taken for one another.

@@ -22,6 +22,8 @@ package struct ChannelFinding: Sendable, Codable, Equatable {
   package var notApplicable: String?
   /// Attacks of this release that begin with the channel and that the plan left out: what was found is the best of those that were asked.
   package var notAsked: [String]?
+  /// Attacks of this release that begin with the channel and have nothing to do in the plan: "name: why".
+  package var inapplicable: [String]?
 
   package init(
     channel: String, cell: String = "", settings: [String: SettingValue] = [:], metric: String? = nil, attacks: Int = 0,
@@ -34,6 +36,7 @@ package struct ChannelFinding: Sendable, Codable, Equatable {
   enum CodingKeys: String, CodingKey {
     case channel, cell, settings, metric, bestAttack = "best_attack", mean, ci95, gainOverBaseline = "gain_over_baseline"
     case gainCI95 = "gain_ci95", seconds, allSeconds = "all_seconds", n, attacks, notApplicable = "not_applicable", notAsked = "not_asked"
+    case inapplicable = "inapplicable_attacks"
   }
 }
 

@@ -24,7 +24,7 @@ package enum ChannelFindings {
       let own = results.filter {
         $0.gainOverBaseline != nil && ($0.channel == channel.rawValue || channel == .values && $0.channel == Channel.keys.rawValue)
       }
-      let left = notAsked(channel, plan)
+      let left = AttacksLeftOut(of: channel, plan)
       let metric = metric(channel, among: Set(own.map(\.metric)))
       let judged = own.filter { $0.metric == metric }
       guard !judged.isEmpty else {
@@ -42,7 +42,7 @@ package enum ChannelFindings {
         (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (best.attack, best.mean, best.ci95, best.n)
         (finding.gainOverBaseline, finding.gainCI95) = (best.gainOverBaseline, best.gainCI95)
         (finding.seconds, finding.allSeconds) = (best.seconds, all.reduce(0) { $0 + $1.seconds })
-        finding.notAsked = left.isEmpty ? nil : left
+        (finding.notAsked, finding.inapplicable) = (left.notAsked, left.inapplicable)
         return finding
       }
     }
@@ -63,18 +63,14 @@ package enum ChannelFindings {
     }
   }
 
-  /// Attacks that begin with a channel, could be made by the plan's adversary, and are not in the plan.
-  private static func notAsked(_ channel: Channel, _ plan: AuditPlan) -> [String] {
-    AttackRoster.descriptions.filter { known in
-      known.channels.first == channel && !known.isBaseline && known.name != ExternalAttack.description.name
-        && known.roles?.contains(plan.threatModel.role) ?? true && !plan.attacks.contains { $0.name == known.name }
-    }.map(\.name)
-  }
-
   private static func reason(_ channel: Channel, _ plan: AuditPlan, _ failures: [AttackFailure]) -> String {
     let role = plan.threatModel.role
     if !role.observable.contains(channel) { return "a \(role.rawValue) does not come to see it" }
     if channel == .lengths { return "lengths are read as they are: see what can be inferred, or name metadata-length under inference" }
+    let readers = AttackRoster.descriptions.filter { $0.channels.contains(channel) && !$0.isBaseline }.map(\.name)
+    if readers.isEmpty, channel != .queries {
+      return "no attack of this release reads it: what it tells is in the channels that it is computed from"
+    }
     if !plan.threatModel.channels.contains(channel) { return "the plan's threat model does not grant it" }
     let planned = plan.attacks.filter { entry in
       guard let attack = try? AttackRoster.make(entry), !attack.description.isBaseline else { return false }
@@ -84,8 +80,6 @@ package enum ChannelFindings {
       return failures.first { planned.contains($0.attack) }.map { "\($0.attack): \($0.message)" } ?? "its attacks gave no result"
     }
     if channel == .queries { return "no attack of the plan reads it; cache attacks with tensors: queries-keys-and-values would" }
-    let readers = AttackRoster.descriptions.filter { $0.channels.first == channel && !$0.isBaseline }.map(\.name)
-    if readers.isEmpty { return "no attack of this release begins with it: what it tells is in the channels that it is computed from" }
     return "no attack of the plan reads it; \(readers.joined(separator: ", ")) would"
   }
 

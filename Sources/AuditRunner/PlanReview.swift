@@ -15,6 +15,7 @@ package enum PlanReview {
       if let first = missing.first {
         out.append("\(entry.label) will give no result: it reads \(first.rawValue), which threat_model.channels does not grant")
       }
+      if let reason = AttacksLeftOut.inapplicable(attack.description, plan) { out.append("\(entry.label) has nothing to do: \(reason)") }
       let (needed, known) = (attack.description.knowledge, plan.threatModel.knowledge)
       if needed == .k2, known == .k1 {
         out.append("\(entry.label) is made for \(needed.rawValue), exact weights; at \(known.rawValue) it takes the public ones for them")
@@ -22,6 +23,9 @@ package enum PlanReview {
     }
     for entry in plan.inference {
       let attack = try InferenceCatalog.make(entry.name, settings: entry.settings)
+      if let reason = AttacksLeftOut.inapplicable(type(of: attack).description, plan) {
+        out.append("\(entry.label) has nothing to do: \(reason)")
+      }
       // Some take the first channel of theirs that there is.
       let reads = attack.challenge == nil ? type(of: attack).description.channels : [.inputHiddenStates]
       read.formUnion(reads)

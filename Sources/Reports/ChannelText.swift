@@ -11,6 +11,8 @@ struct ChannelText {
   var reason: String
   /// Attacks of the release on this channel that the plan left out.
   var notAsked: [String]
+  /// Attacks of the release on this channel that have nothing to do in the plan: "name: why".
+  var inapplicable: [String]
 
   static let columns = ["Channel", "Best attack", "Measured", "Read", "Above guessing", "Most, under noise", "Cost"]
 
@@ -24,7 +26,8 @@ struct ChannelText {
       return ChannelText(
         channel: channel, most: told.max { $0.mean! < $1.mean! },
         underNoise: told.filter { !NoisePoint(settings: $0.settings).isClean }.max { $0.mean! < $1.mean! },
-        reason: truncated(first.notApplicable ?? "no result", to: 300).text, notAsked: first.notAsked ?? [])
+        reason: truncated(first.notApplicable ?? "no result", to: 300).text, notAsked: first.notAsked ?? [],
+        inapplicable: first.inapplicable ?? [])
     }
   }
 
@@ -46,12 +49,16 @@ struct ChannelText {
     return .init(text: NumberText.percent(mean), note: NumberText.percentInterval(interval[0], interval[1]))
   }
 
-  /// What was not asked, one sentence; nil where everything was.
-  static func leftOut(_ channels: [ChannelText]) -> String? {
-    let parts = channels.filter { !$0.notAsked.isEmpty }.map { "\($0.name): \($0.notAsked.joined(separator: ", "))" }
-    guard !parts.isEmpty else { return nil }
-    return "What a channel gives away is what the best of the attacks that were run reads. Attacks of this release that the plan left out: "
-      + parts.joined(separator: "; ") + "."
+  /// What was not asked and what could not be, a sentence each; empty where everything was.
+  static func leftOut(_ channels: [ChannelText]) -> [String] {
+    func list(_ attacks: KeyPath<ChannelText, [String]>) -> String? {
+      let parts = channels.filter { !$0[keyPath: attacks].isEmpty }.map { "\($0.name): \($0[keyPath: attacks].joined(separator: ", "))" }
+      return parts.isEmpty ? nil : parts.joined(separator: "; ") + "."
+    }
+    let asked = list(\.notAsked).map {
+      "What a channel gives away is what the best of the attacks that were run reads. Attacks of this release that the plan left out: " + $0
+    }
+    return [asked, list(\.inapplicable).map { "Attacks of this release that have nothing to do in this plan: " + $0 }].compactMap { $0 }
   }
 
   /// Whether what the server computes told no more than the states that it computes from; nil where nothing was compared.
@@ -82,7 +89,7 @@ extension MarkdownReport {
       let cells = channel.cells?.map(\.joined) ?? ["not applicable: \(channel.reason)"] + ChannelText.columns.dropFirst(2).map { _ in "" }
       out += "| " + (["\(channel.name) (\(channel.channel.rawValue))"] + cells).map(escaped).joined(separator: " | ") + " |\n"
     }
-    for note in [ChannelText.leftOut(channels), ChannelText.inequality(record)?.text].compactMap({ $0 }) { out += "\n\(escaped(note))\n" }
+    for note in ChannelText.leftOut(channels) + [ChannelText.inequality(record)?.text].compactMap({ $0 }) { out += "\n\(escaped(note))\n" }
     return out + "\n"
   }
 
@@ -109,7 +116,7 @@ extension TerminalSummary {
     let silent = channels.filter { $0.most == nil }.map { "\($0.channel.rawValue): not applicable: \($0.reason)" }
     return (
       "\n" + table.render(width: width, color: color),
-      silent + [ChannelText.leftOut(channels), ChannelText.inequality(record)?.text].compactMap { $0 }
+      silent + ChannelText.leftOut(channels) + [ChannelText.inequality(record)?.text].compactMap { $0 }
     )
   }
 }

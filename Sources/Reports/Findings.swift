@@ -91,17 +91,25 @@ struct Findings: Sendable {
     scores[Key(panel: panel.title, noise: noise, attack: attack, metric: metric)]
   }
 
-  /// The attack (or baseline) with the most leakage of `metric` in a cell. Ties go to the attack that read more documents, then to the one
-  /// that is stronger over all.
+  /// The attack (or baseline) with the most leakage of `metric` in a cell, of those that read most documents: means over other documents do not
+  /// compare. Ties go to the one that is stronger over all.
   func best(_ panel: Panel, _ noise: NoisePoint, _ metric: Metric, baselines: Bool = false) -> (attack: AttackName, score: Score)? {
-    var best: (attack: AttackName, score: Score)?
-    for attack in attacks where attack.isBaseline == baselines {
-      guard let score = score(panel, noise, attack, metric) else { continue }
-      if best.map({ score.leaksMore(than: $0.score) || score.mean == $0.score.mean && score.n > $0.score.n }) ?? true {
-        best = (attack, score)
-      }
+    let scored = self.scored(panel, noise, metric, baselines: baselines)
+    let most = scored.map(\.score.n).max()
+    return scored.filter { $0.score.n == most }.reduce(nil) { best, next in
+      guard let best, !next.score.leaksMore(than: best.score) else { return next }
+      return best
     }
-    return best
+  }
+
+  /// Attacks on fewer documents than the best one read, that read more of these: what they would read of all is not known.
+  func ahead(_ panel: Panel, _ noise: NoisePoint, _ metric: Metric) -> [(attack: AttackName, score: Score)] {
+    guard let best = best(panel, noise, metric) else { return [] }
+    return scored(panel, noise, metric, baselines: false).filter { $0.score.n < best.score.n && $0.score.leaksMore(than: best.score) }
+  }
+
+  private func scored(_ panel: Panel, _ noise: NoisePoint, _ metric: Metric, baselines: Bool) -> [(attack: AttackName, score: Score)] {
+    attacks.filter { $0.isBaseline == baselines }.compactMap { attack in score(panel, noise, attack, metric).map { (attack, $0) } }
   }
 
   /// The level in a panel, with that panel's own σ, mean |ε| and SNR (the same relative amount is another σ at another cut).

@@ -18,7 +18,7 @@ extension HTMLReport {
     let titles = ChannelText.columns.enumerated().map { index, title -> Markup in
       "<th scope=\"col\"\(index > 2 ? " class=\"num\"" as Markup : "")>\(title)</th>"
     }
-    let notes = [ChannelText.leftOut(channels)].compactMap { $0 }.map { "<p class=\"note\">\($0)</p>" as Markup }
+    let notes = ChannelText.leftOut(channels).map { "<p class=\"note\">\($0)</p>" as Markup }
     return """
       <p>Each channel by itself: what its best attack of this audit reads of the private text in the cell where it reads most, how much of that exceeds \
       the strongest guess without looking, and the most that is read in any cell with noise. What the defense does not touch is as readable with \

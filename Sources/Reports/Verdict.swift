@@ -27,6 +27,10 @@ struct Verdict: Sendable, Equatable {
     let seeds = findings.seeds.isEmpty ? "" : ", seed \(findings.seeds.joined(separator: ", "))"
     details.append(
       "Attack \(findings.label(worst.attack)), n = \(documents)\(seeds); in brackets the 95 % interval over documents.")
+    let ahead = findings.ahead(worst.panel, worst.noise, metric).map {
+      "\(findings.label($0.attack)) \(metric.text($0.score.mean)) of \($0.score.n)"
+    }
+    if !ahead.isEmpty { details.append("On fewer documents there: \(ahead.joined(separator: ", ")).") }
     let bests = findings.panels.flatMap { panel in findings.noises(in: panel).compactMap { findings.best(panel, $0, metric)?.score.mean } }
     let ties = bests.count { metric.text($0) == metric.text(worst.score.mean) }
     if ties > 1 { details.append("\(ties) of the \(bests.count) settings tested reach that value.") }

@@ -42,7 +42,7 @@ struct ListCommand: ParsableCommand {
   /// Who can run it, what it follows, what it costs, then settings and the rest by name.
   private static func inReadingOrder(_ a: (key: String, value: String), _ b: (key: String, value: String)) -> Bool {
     func rank(_ key: String) -> Int {
-      ["threat model", "reads", "family", "control", "paper", "deviations", "cost"].firstIndex(of: key)
+      ["threat model", "reads", "occasion", "family", "control", "paper", "deviations", "cost"].firstIndex(of: key)
         ?? (key.hasPrefix("setting") ? 50 : 10)
     }
     return (rank(a.key), a.key) < (rank(b.key), b.key)
@@ -60,6 +60,12 @@ struct ListCommand: ParsableCommand {
     .collision: "attention (d): candidates collide with a cache",
     .gradient: "attention (e): closed forms of attention gradients",
     .injection: "attention (f): injection into a captured cache",
+  ]
+
+  private static let occasions: [MethodDescription.Occasion: String] = [
+    .repeatedSends: "texts that are sent more than once (dataset.repeats)",
+    .membership: "documents that were fine-tuned on (dataset.members)",
+    .answers: "a model that answers (dataset.responses)",
   ]
 
   private func items() throws -> [Item] {
@@ -116,6 +122,7 @@ struct ListCommand: ParsableCommand {
       "cost": d.cost,
     ]
     for (key, value) in d.settings { details["setting \(key)"] = value }
+    if let occasion = d.occasion { details["occasion"] = Self.occasions[occasion] ?? occasion.rawValue }
     if let family = d.family { details["family"] = Self.families[family] ?? family.rawValue }
     if let roles = d.roles { details["roles"] = "active: for a \(roles.map(\.rawValue).joined(separator: " or ")) alone" }
     if d.isBaseline { details["control"] = "a control: it must not read private text" }

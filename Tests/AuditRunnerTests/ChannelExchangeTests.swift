@@ -122,6 +122,19 @@ import Testing
     #expect(collision > 0.1, "\(collision)")
   }
 
+  /// Under noise a position's candidates are the proposals' first 128, unless the plan says how many.
+  @Test func noiseBoundsTheSearch() throws {
+    let scene = try Scene(documents: 4)
+    let (_, view) = try scene.view(try scene.setting(1, [.keys, .values], sigma: 20))
+    for name in ["cache-collision", "cache-inversion"] {
+      func forwards(_ settings: [String: SettingValue]) throws -> Int {
+        try AttackCatalog.make(name, settings: settings).reconstruct(view, with: scene.means) { _ in }.cost.candidateForwards / view.tokens
+      }
+      let (bounded, free) = (try forwards([:]), try forwards(["max_candidates": .number(1000)]))
+      #expect(bounded <= 128 && free > 128, "\(name): \(bounded), \(free)")
+    }
+  }
+
   /// What is written while the run goes on is what memory would hold, channel by channel.
   @Test func theFileHoldsWhatMemoryHolds() throws {
     let scene = try Scene()

@@ -42,6 +42,13 @@ import Testing
     let odd = try warnings("[input_cut/hidden_states, gradients/output_cut]", "[uniform, label-matching]", "seeds: [1, 2]")
     #expect(odd.count == 2 && odd[0].hasPrefix("label-matching will give no result: it reads output_cut/hidden_states"))
     #expect(odd[1] == "input_cut/hidden_states is granted, and no attack of the plan reads it")
+    // An attack that the plan gives no occasion to.
+    let idle = try warnings("[input_cut/hidden_states]", "[averaging]", "inference: [metadata-answer]")
+    #expect(
+      idle == [
+        "averaging has nothing to do: every text is sent once (dataset.repeats)",
+        "metadata-answer has nothing to do: the model does not answer (dataset.responses)",
+      ])
     // What an attack reads depends on its settings.
     let queries = "[server/queries, server/keys, server/values]"
     #expect(try warnings(queries, "[cache-collision]") == ["server/queries is granted, and no attack of the plan reads it"])
@@ -53,8 +60,8 @@ import Testing
     #expect(try warnings("[server/queries]", "[{name: external, command: [sh]}]").isEmpty)
   }
 
-  /// Every attack of the full audit reads a channel that its threat model grants.
-  @Test func theFullAuditGrantsWhatItsAttacksRead() throws {
+  /// Every attack of the full audit reads a channel that its threat model grants, and every attack that can be asked is in it.
+  @Test func theFullAuditGrantsWhatItsAttacksReadAndAsksThemAll() throws {
     let root = URL(filePath: Fixture.root)
     let plan = try AuditPlan(
       contentsOf: root.appending(path: "attacks/full-audit.yaml").path, known: try Catalogs.names(in: ArtifactStore(root: root)))
@@ -64,5 +71,14 @@ import Testing
         #expect(plan.threatModel.channels.contains(channel), "\(attack.label) reads \(channel.rawValue)")
       }
     }
+    // And no attack of the release is left out that has something to do in it.
+    let left = Channel.allCases.map { AttacksLeftOut(of: $0, plan) }
+    #expect(left.allSatisfy { $0.notAsked == nil }, "\(left.compactMap(\.notAsked))")
+    #expect(
+      left.compactMap(\.inapplicable).flatMap { $0 } == [
+        "averaging: every text is sent once (dataset.repeats)", "membership-rmia: no document was fine-tuned on (dataset.members)",
+        "membership-loss: no document was fine-tuned on (dataset.members)", "cache-injection: active, for a co-tenant alone",
+        "membership-attention: no document was fine-tuned on (dataset.members)",
+      ])
   }
 }

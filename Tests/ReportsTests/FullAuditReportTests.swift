@@ -12,7 +12,8 @@ import Testing
       var finding = ChannelFinding(
         channel: Channel.inputHiddenStates.rawValue, cell: result.cell, settings: result.settings, metric: "token_accuracy", attacks: 1)
       (finding.bestAttack, finding.mean, finding.ci95, finding.seconds) = (result.attack, result.mean, result.ci95, 3)
-      finding.notAsked = ["pooled-inverter", "averaging"]
+      finding.notAsked = ["pooled-inverter", "anchors"]
+      finding.inapplicable = ["averaging: every text is sent <once>"]
       cells.append(finding)
     }
     record.channels = cells + [ChannelFinding(channel: Channel.keys.rawValue, notApplicable: "a <b> does not come to see it")]
@@ -40,7 +41,8 @@ import Testing
     let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
     #expect(page.text.contains("keys in the server's cache"))
     #expect(page.text.contains("not applicable: a <b> does not come to see it"))
-    #expect(page.text.contains("that the plan left out:") && page.text.contains("pooled-inverter, averaging."))
+    #expect(page.text.contains("that the plan left out:") && page.text.contains("pooled-inverter, anchors."))
+    #expect(page.text.contains("have nothing to do in this plan:") && page.text.contains("averaging: every text is sent <once>."))
   }
 
   /// What is drawn in the page is in the plain reports too, with what is missing.
@@ -49,7 +51,8 @@ import Testing
     let page = try #require(PageParser.parse(HTMLReport(record: record).render()))
     let markdown = MarkdownReport.render(record)
     for part in [
-      "What each channel gives away", "not applicable: a &lt;b&gt; does not come to see it", "pooled-inverter, averaging",
+      "What each channel gives away", "not applicable: a &lt;b&gt; does not come to see it", "pooled-inverter, anchors",
+      "averaging: every text is sent &lt;once&gt;",
       "Leakage and task accuracy",
     ] {
       #expect(markdown.contains(part), "\(part)")

@@ -297,6 +297,19 @@ final class PageParser: NSObject, XMLParserDelegate {
     }
   }
 
+  /// Four lucky documents are not the most that leaked of twelve; nor are they kept from the reader.
+  @Test func attacksOnFewerDocumentsAreNotTheBest() throws {
+    var record = SyntheticRecord.record()
+    for i in record.results.indices where record.results[i].metric == "token_accuracy" {
+      let result = record.results[i]
+      if result.attack == "anchors" { (record.results[i].n, record.results[i].mean, record.results[i].ci95) = (4, 1, [1, 1]) }
+      if result.attack == "sequential-matching" { record.results[i].mean = min(result.mean, 0.9) }
+    }
+    let text = TerminalSummary.render(record)
+    #expect(text.contains("recovers \(NumberText.percent(0.9))") && text.contains("Attack sequential-matching, n = 12 documents"))
+    #expect(text.contains("On fewer documents there: anchors \(NumberText.percent(1)) of 4."))
+  }
+
   @Test func gainsHaveTheirInterval() throws {
     var record = SyntheticRecord.record(cuts: [1])
     for index in record.results.indices where record.results[index].gainOverBaseline != nil {

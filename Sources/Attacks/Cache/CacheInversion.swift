@@ -25,13 +25,7 @@ package struct CacheInversion: Attack {
 
   package var reads: [Channel] { cache.tensors.channels }
 
-  package init(_ settings: [String: SettingValue]) throws {
-    cache = try CacheSettings(settings, of: Self.description.name, underNoise: Self.mostUnderNoise)
-  }
-
-  /// Cosines under noise are no likelihood, and more candidates than the proposals' first are only more wrong ones: on 52 passages at relative noise 4.5
-  /// 128 of them read 43.2 and 40.3 % of the tokens at p = 1 and 2, 512 read 43.3 and 39.4 % in one and a half and two times the time.
-  private static let mostUnderNoise = 128
+  package init(_ settings: [String: SettingValue]) throws { cache = try CacheSettings(settings, of: Self.description.name) }
 
   package func reconstruct(_ view: AdversaryView, with means: AttackerMeans, progress: (Double) throws -> Void) throws -> Reconstruction {
     let started = Date()

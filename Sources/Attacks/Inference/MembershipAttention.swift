@@ -14,7 +14,7 @@ package struct MembershipAttention: InferenceAttack {
     paper: "AttenMIA (arXiv 2601.18110)",
     deviations: "recorded blocks and heads only; one shadow model; logistic regression; perturbation features are left out",
     cost: "a fine-tuning like the victim's (kept), then a forward of the public text up to the last recorded block", knowledge: .k1,
-    channels: [.attentionMaps, .inputHiddenStates],
+    channels: [.attentionMaps, .inputHiddenStates], occasion: .membership,
     settings: [
       "penalty": "L2 penalty of the standardised weights, default 0.1", "passages": "public passages that it learns on, default 160",
     ])

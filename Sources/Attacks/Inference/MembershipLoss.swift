@@ -20,7 +20,7 @@ package struct MembershipLoss: InferenceAttack {
     paper: "Yeom et al. 2018; calibration by a reference model as Carlini et al. 2021 and Watson et al. 2022",
     deviations: "the attacker is not given the text: it is read from the states first; h_B or h̃_A takes the place of a query",
     cost: "sequential-matching with 512 candidates, then one model forward a document", knowledge: .k1,
-    channels: [.outputHiddenStates, .inputHiddenStates],
+    channels: [.outputHiddenStates, .inputHiddenStates], occasion: .membership,
     settings: [
       "source":
         "observed (default): the loss that the recorded states give; weights: that of the text read, under the attacker's whole model",

@@ -17,7 +17,7 @@ package struct MembershipRMIA: InferenceAttack {
     paper: "RMIA, Zarifzadeh, Liu and Shokri, ICML 2024 (offline: reference models that did not see the document)",
     deviations: "two reference models, the public one and a shadow; likelihood per token; the text is read from the states first",
     cost: "a fine-tuning like the victim's (kept), then three model forwards a document and a population text", knowledge: .k2,
-    channels: [.inputHiddenStates],
+    channels: [.inputHiddenStates], occasion: .membership,
     settings: ["gamma": "γ, how much a text must exceed another, default 1", "population": "public texts compared with, default 100"])
 
   package static let rules: [String: SettingRule] = ["gamma": .number(0.1...100), "population": .integer(2...10_000)]

@@ -6,6 +6,7 @@ package struct MetadataAnswer: InferenceAttack {
   package static let description = MethodDescription(
     name: "metadata-answer", summary: "was the answer a bare yes or no, from the number of decoding steps",
     paper: "side channels of language model traffic, Weiss et al. 2024", cost: "none", knowledge: .k0, channels: [.lengths],
+    occasion: .answers,
     settings: ["most_steps": "an answer of more steps is none, default 3"])
 
   package static let rules: [String: SettingRule] = ["most_steps": .integer(1...100)]
