@@ -48,6 +48,8 @@ package struct MethodDescription: Sendable, Hashable, Codable {
     case membership
     /// The model answers.
     case answers
+    /// Prompts are made from known templates.
+    case templates
   }
 
   /// What "attention-based reconstruction" can mean, six things that are not to be taken for one another.

@@ -8,6 +8,8 @@ package enum InferenceQuestion: String, Sendable, Codable, CaseIterable {
   case membership
   /// From which of two kinds of source is the document?
   case attribute
+  /// From which of many known templates was the prompt made?
+  case template
   /// How many tokens had the prompt?
   case promptLength = "prompt_length"
   /// How many tokens had the model's answer?
@@ -34,6 +36,8 @@ package struct InferenceAnswer: Sendable {
     case scores([Double], threshold: Double?)
     /// A class or a number of tokens.
     case classes([Int])
+    /// p(class) of every class for each unit, [units, classes], and before anything was observed, [classes].
+    case posteriors([[Double]], prior: [Double])
   }
 
   package var question: InferenceQuestion
@@ -103,7 +107,7 @@ package struct InferenceMeans: Sendable {
   package var publicModel: LlamaModel
   /// A model that the attacker fine-tuned as the victim does, on public text; nil unless it was asked for.
   package var shadow: ShadowModel?
-  /// Class of each passage of the public text, 0 or 1; nil where the public text has no attribute, or it was not asked for.
+  /// Class of each passage of the public text, 0..<number of classes; nil where the public text has no attribute, or it was not asked for.
   package var attributes: [Int]?
   /// The two texts of a challenge; nil outside of one.
   package var candidates: CandidatePair?

@@ -45,7 +45,8 @@ package struct InferenceResult: Sendable, Codable, Equatable {
   package var accuracy: Double?
   package var accuracyCI95: [Double]?
   package var majorityBaseline: Double?
-  /// Empirical mutual information of answer and truth, bits a unit; at most log2 n, and a little high when n is small.
+  /// Empirical mutual information of answer and truth, bits a unit; at most log2 n, and a little high when n is small. Of an attack that says how
+  /// likely each class is, the mean of log2 p(truth) / prior(truth), or 0 where that is negative: what is known at least (Barber and Agakov 2003).
   package var bits: Double?
   /// With 95 % confidence no guarantee below this ε can hold (at `delta`); the threshold was chosen on the other half of the units.
   package var epsilonLower: Double?

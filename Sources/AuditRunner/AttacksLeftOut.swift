@@ -1,5 +1,6 @@
 import Attacks
 package import Audit
+import Datasets
 
 /// What was found on a channel is the best of the attacks that were asked: these begin with it and are not in the plan. Nil where there are none.
 package struct AttacksLeftOut {
@@ -30,7 +31,13 @@ package struct AttacksLeftOut {
     case .repeatedSends where plan.dataset.repeats == 1: return "every text is sent once (dataset.repeats)"
     case .membership where plan.dataset.members == nil: return "no document was fine-tuned on (dataset.members)"
     case .answers where plan.dataset.responses == 0: return "the model does not answer (dataset.responses)"
+    case .templates where !isFromTemplates(plan): return "prompts are not made from known templates (dataset.name: presidio-templates)"
     default: return nil
     }
+  }
+
+  private static func isFromTemplates(_ plan: AuditPlan) -> Bool {
+    guard case .named(let name, _) = plan.dataset.source else { return false }
+    return name == TextDataset.presidioTemplates.name
   }
 }

@@ -8,6 +8,7 @@ package enum DatasetCatalog {
     .chitchat,
     .proseAndDialogue,
     .presidioPII,
+    .presidioTemplates,
     .canaries,
   ]
 

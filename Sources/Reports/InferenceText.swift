@@ -8,6 +8,7 @@ enum InferenceText {
     case .sentCandidate: "Which of two known texts was sent?"
     case .membership: "Was the document used for fine-tuning?"
     case .attribute: "What kind of source is the document from?"
+    case .template: "Which template was the prompt made from?"
     case .promptLength: "How long is the prompt?"
     case .answerLength: "How long is the answer?"
     case .yesNoAnswer: "Was the answer a bare yes or no?"

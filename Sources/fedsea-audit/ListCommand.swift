@@ -65,6 +65,7 @@ struct ListCommand: ParsableCommand {
   private static let occasions: [MethodDescription.Occasion: String] = [
     .repeatedSends: "texts that are sent more than once (dataset.repeats)",
     .membership: "documents that were fine-tuned on (dataset.members)",
+    .templates: "prompts made from known templates (dataset.name: presidio-templates)",
     .answers: "a model that answers (dataset.responses)",
   ]
 

@@ -65,6 +65,20 @@ import Testing
     #expect(throws: Fault.self) { try scored(InferenceAnswer(.membership, .scores([.nan, 1], threshold: nil)), .flags([true, false])) }
     #expect(throws: Fault.self) { try scored(InferenceAnswer(.promptLength, .scores([1], threshold: nil)), .numbers([1])) }
     #expect(throws: Fault.self) { try scored(InferenceAnswer(.promptLength, .classes([])), .numbers([])) }
+    for rows in [[[0.5, 0.5], [1.0]], [[0.5, .nan], [1, 0]], [[0.5, 0.5], [2, 0]]] {
+      #expect(throws: Fault.self) { try scored(InferenceAnswer(.template, .posteriors(rows, prior: [0.5, 0.5])), .numbers([0, 1])) }
+    }
+    #expect(throws: Fault.self) { try scored(InferenceAnswer(.template, .posteriors([[1]], prior: [1])), .flags([true])) }
+  }
+
+  /// log2 of how much likelier the truth became, by hand; a class that is not known adds nothing, and a wrong belief is not a negative amount.
+  @Test func posteriorsAreWorthWhatTheySayOfTheTruth() throws {
+    let prior = [0.25, 0.25, 0.5]
+    let rows = [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0, 1, 0], [0.2, 0.2, 0.6]]
+    let right = try scored(InferenceAnswer(.template, .posteriors(rows, prior: prior)), .numbers([0, 2, 1, -1]))
+    #expect(right.bits == 0.75 && right.accuracy == 0.75 && right.n == 4 && right.majorityBaseline == 0.25 && right.auc == nil)
+    let wrong = try scored(InferenceAnswer(.template, .posteriors(rows, prior: prior)), .numbers([2, 0, 0, 0]))
+    #expect(wrong.bits == 0 && wrong.accuracy == 0)
   }
 
   // MARK: - Distinguishing game
@@ -282,6 +296,30 @@ import Testing
     #expect(found.accuracy == 1 && found.auc == 1)
     #expect(throws: Fault.self) { try infer("metadata-answer", [:], scene.view(0), means) }
   }
+
+  /// Four templates of 4, 8, 12 and 12 tokens, give or take one: two are told by their length, two are one, and all is worth 1.5 bits.
+  @Test func templatesAreToldByTheirLengths() throws {
+    let scene = try TinyScene(documents: 8)
+    var generator = CounterRandom(seed: 2, stream: "templates").generator()
+    func length(_ template: Int) -> Int { [4, 8, 12, 12][template] + Int.random(in: -1...1, using: &generator) }
+    var means = InferenceMeans(attacker: scene.means, publicModel: scene.model, attributes: (0..<400).map { $0 % 4 })
+    means.attacker.auxiliary = means.attributes!.map { [Int32](repeating: 1, count: length($0)) }
+    let truth = (0..<300).map { $0 % 4 }
+    var view = scene.view(0)
+    view.promptLengths = truth.map(length)
+    let answers = try infer("metadata-template", [:], view, means)
+    let (found, control) = (try scored(answers[0], .numbers(truth)), try scored(answers[1], .numbers(truth)))
+    #expect(abs((found.accuracy ?? 0) - 0.75) < 0.08 && abs((found.bits ?? 0) - 1.5) < 0.1, "\(found)")
+    #expect((control.accuracy ?? 1) < 0.4 && (control.bits ?? 1) < 0.05 && answers[1].isControl, "\(control)")
+    // A length that no public prompt comes near leaves what was believed before.
+    view.promptLengths = [100_000]
+    guard case .posteriors(let rows, let prior) = try infer("metadata-template", [:], view, means)[0].values else { throw Missing() }
+    #expect(rows == [prior])
+    means.attributes = nil
+    #expect(throws: Fault.self) { try infer("metadata-template", [:], view, means) }
+  }
+
+  private struct Missing: Error {}
 
   /// The last row of a document predicts nothing and has no gradient; noise on the gradient hides which rows those are.
   @Test func rowsWithoutAGradientAreFound() throws {

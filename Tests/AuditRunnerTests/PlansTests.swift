@@ -79,6 +79,7 @@ import Testing
         "averaging: every text is sent once (dataset.repeats)", "membership-rmia: no document was fine-tuned on (dataset.members)",
         "membership-loss: no document was fine-tuned on (dataset.members)", "cache-injection: active, for a co-tenant alone",
         "membership-attention: no document was fine-tuned on (dataset.members)",
+        "metadata-template: prompts are not made from known templates (dataset.name: presidio-templates)",
       ])
   }
 }

@@ -87,6 +87,30 @@ import Testing
     #expect((texts[.private] ?? []).isDisjoint(with: texts[.public] ?? []))
   }
 
+  @Test(.enabled(if: isFetched, "fedsea-audit fetch dataset presidio-pii")) func everybodyKnowsTheTemplates() throws {
+    let sampling = PassageSampling(count: 430, minTokens: 4, maxTokens: 64, seed: 3)
+    var templates: [SourceSplit: Set<String>] = [:]
+    var names: [SourceSplit: Set<String>] = [:]
+    for split in SourceSplit.allCases {
+      let documents = try TextDataset.presidioTemplates.documents(split, in: Self.store, sampling: sampling, tokenize: fourBytes).documents
+      #expect(documents.count == 430 && documents.allSatisfy { (4...64).contains(fourBytes($0.text).count) })
+      #expect(documents.allSatisfy { $0.attribute != nil && $0.id.hasPrefix($0.attribute! + "/") && !$0.text.contains("{{") })
+      templates[split] = Set(documents.compactMap(\.attribute))
+      for document in documents {
+        for span in document.spans ?? [] where span.kind == .email {
+          names[split, default: []].insert(String(decoding: Array(document.text.utf8)[span.bytes], as: UTF8.self))
+        }
+      }
+    }
+    // Every template that a private document is made from is known, and no person is.
+    #expect((templates[.private] ?? []).count > 150 && (templates[.private] ?? []).isSubset(of: templates[.public] ?? []))
+    #expect((names[.private] ?? []).isDisjoint(with: names[.public] ?? []))
+    let long = PassageSampling(count: 1, minTokens: 5_000, maxTokens: 6_000, seed: 1)
+    #expect(throws: Fault.self) {
+      try TextDataset.presidioTemplates.documents(.private, in: Self.store, sampling: long, tokenize: fourBytes)
+    }
+  }
+
   static let bothFetched = TextDataset.proseAndDialogue.manifests.allSatisfy { (try? store.path(of: $0)) != nil }
 
   @Test(.enabled(if: bothFetched, "fedsea-audit fetch dataset prose-and-dialogue")) func proseAndDialogueTakeTurns() throws {

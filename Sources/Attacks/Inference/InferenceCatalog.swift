@@ -10,6 +10,7 @@ package enum InferenceCatalog {
     MembershipAttention.self,
     AttributeInference.self,
     MetadataLength.self,
+    MetadataTemplate.self,
     MetadataAnswer.self,
     ZeroRowDecoy.self,
   ]

@@ -24,15 +24,16 @@ package final class InferenceMaterial {
       attributes: needs.contains(.attributes) ? try attributes().passages : nil)
   }
 
-  /// Names of the two classes, class 0 first; empty where the public text has no two kinds.
+  /// Names of the classes, class 0 first; empty where the public text has no two kinds.
   func attributeNames() throws -> [String] { try attributes().names }
 
   private func attributes() throws -> (names: [String], passages: [Int]?) {
     if let classes { return classes }
     let found = try PublicText.attributes(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store)
     let names = Set(found.compactMap { $0 }).sorted()
-    guard names.count == 2, !found.contains(nil) else { return ([], nil) }
-    let made = (names, found.map { $0 == names[1] ? 1 : 0 })
+    guard names.count > 1, !found.contains(nil) else { return ([], nil) }
+    let indices = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+    let made = (names, found.compactMap { $0.flatMap { indices[$0] } })
     classes = made
     return made
   }

@@ -40,8 +40,21 @@ package struct InferenceScoring: Sendable {
       try check(classes.count, flags.count, result)
       (result.n, result.positives) = (flags.count, flags.count { $0 })
       decided(classes, flags.map { $0 ? 1 : 0 }, groups, &result)
-    case (.scores, .numbers):
-      throw Fault(.invalidData, "\(result.test) gives scores where a class or a number is asked for")
+    case (.posteriors(let rows, let prior), .numbers(let numbers)):
+      try check(rows.count, numbers.count, result)
+      guard !prior.isEmpty, rows.allSatisfy({ $0.count == prior.count }), (rows + [prior]).joined().allSatisfy({ $0 >= 0 && $0 <= 1 })
+      else {
+        throw Fault(.invalidData, "\(result.test) does not give a probability of every class")
+      }
+      result.n = numbers.count
+      decided(rows.map { row in row.indices.max { row[$0] < row[$1] }! }, numbers, groups, &result)
+      // Of a class that the attack does not know it says nothing.
+      let gains = zip(rows, numbers).map { row, truth in
+        prior.indices.contains(truth) ? log2(max(row[truth], 1e-12) / max(prior[truth], 1e-12)) : 0
+      }
+      result.bits = max(0, gains.reduce(0, +) / Double(gains.count))
+    case (.scores, .numbers), (.posteriors, .flags):
+      throw Fault(.invalidData, "\(result.test) answers in another form than \(result.question.rawValue) is asked in")
     }
   }
 

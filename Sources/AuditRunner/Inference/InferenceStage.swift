@@ -91,6 +91,10 @@ struct InferenceStage {
           hint: "dataset.name: prose-and-dialogue")
       }
       return .flags(kinds.map { $0 == 1 })
+    case .template:
+      let names = try bench.inference.attributeNames()
+      // A template that public text lacks is a class of its own, which no answer names.
+      return .numbers(documents.map { document in names.firstIndex { $0 == document.attribute } ?? -1 })
     case .promptLength: return .numbers(documents.map { $0.promptLength ?? $0.tokens.count })
     case .answerLength: return .numbers(documents.map { $0.tokens.count - ($0.promptLength ?? $0.tokens.count) })
     case .yesNoAnswer:
