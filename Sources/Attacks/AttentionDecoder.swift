@@ -14,7 +14,8 @@ import Llama
 package struct AttentionDecoder: Attack {
   package static let description = MethodDescription(
     name: "attention-decoder",
-    summary: "a transformer trained on labelled states, of a colluding client at K3, else of public text, reads another client's",
+    summary:
+      "a transformer trained on labelled states, of a colluding client where there is one, else of public text, reads another client's",
     paper: "FedSEA-LLaMA, arXiv 2505.15683: its inversion attack",
     deviations:
       "the head stays frozen; aligned adds bidirectional attention, labels that belong to their own state, an input map fitted by regression, and passages with substituted tokens; larger batches and learning rates for a CPU's budget; without a colluding client the pairs come from public text",

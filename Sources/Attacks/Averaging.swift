@@ -51,6 +51,9 @@ package struct Averaging: Attack {
       }
       done += share
       notes += found.notes
+      if size > 1 {
+        notes.append("\(same.count) texts were linked as sent \(size) times: σ \(sigma) became \(sigma / Double(size).squareRoot())")
+      }
       for (k, group) in same.enumerated() {
         let rows = averaged.range(of: k).map { posterior.positions + $0 }
         for document in group { (tokens[document], posteriors[document]) = (found.tokens[k], rows) }
@@ -78,8 +81,8 @@ package struct Averaging: Attack {
     }
     var noise = observation.noise
     noise.sigma = sigma
-    // A mean of several Laplace draws is nearer to Gaussian than to Laplace.
-    if noise.law == .laplace && groups[0].count > 1 { noise.law = .gaussian }
+    // A mean of several Laplace draws is nearer to Gaussian than to Laplace; the states were clipped as they were.
+    if noise.law == .laplace && groups[0].count > 1 { (noise.law, noise.norm) = (.gaussian, noise.clippedNorm) }
     return AdversaryView(
       identity: view.identity, partition: view.partition, offsets: offsets,
       observations: [

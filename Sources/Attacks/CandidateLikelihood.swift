@@ -32,6 +32,8 @@ package struct CandidateLikelihood: Sendable {
   package struct Scale: Sendable {
     /// Score = −weight · distance.
     var weight: Float
+    /// Standard deviation per coordinate that the weight stands for.
+    var deviation: Float
     /// A true candidate's distance is below it but for about one row in 10⁸.
     var limit: Float
     /// The same after `patience` candidates, for residuals with heavy tails.
@@ -41,8 +43,12 @@ package struct CandidateLikelihood: Sendable {
     /// Whether the weights may differ from the victim's.
     var isForeign: Bool
 
-    package init(weight: Float, limit: Float, patientLimit: Float? = nil, isClean: Bool = false, isForeign: Bool = false) {
+    /// - Parameter deviation: that of a Gaussian of this weight, unless another law is said.
+    package init(
+      weight: Float, limit: Float, patientLimit: Float? = nil, deviation: Float? = nil, isClean: Bool = false, isForeign: Bool = false
+    ) {
       (self.weight, self.limit, self.patientLimit, self.isClean) = (weight, limit, patientLimit ?? limit, isClean)
+      self.deviation = deviation ?? (1 / (2 * weight)).squareRoot()
       self.isForeign = isForeign
     }
 
@@ -114,7 +120,7 @@ package struct CandidateLikelihood: Sendable {
     if noise.law == .laplace && !isWhitened {
       var b = variance.squareRoot() / Float(2).squareRoot()
       if profiles { b = max(b, (isFirst ? nil : typical) ?? best / width) }
-      return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()), isForeign: profiles)
+      return Scale(weight: 1 / b, limit: b * (width + 6 * width.squareRoot()), deviation: b * Float(2).squareRoot(), isForeign: profiles)
     }
     guard profiles else {
       let isClean = sigma == 0 && noise.law != .quantized && noise.law != .sparsified && !isWhitened && !isScaleFree
@@ -155,5 +161,8 @@ package struct CandidateLikelihood: Sendable {
   }
 
   /// Whether the distance is Euclidean and uncorrected, which the exhaustive search with bf16 products relies on.
-  var isPlainGaussian: Bool { (noise.law == .none || noise.law == .gaussian) && correction == nil && feature == nil && !profiles }
+  var isPlainGaussian: Bool {
+    (noise.law == .none || noise.law == .gaussian) && (noise.clip == nil || noise.clippedNorm == .l2) && correction == nil && feature == nil
+      && !profiles
+  }
 }

@@ -9,7 +9,7 @@ import SplitLearning
 package struct DecoderCurriculum: Sendable {
   /// Where the labelled passages come from.
   package enum Source: String, Sendable {
-    /// A colluding client (K3).
+    /// A colluding client.
     case collusion
     /// Public text through the attacker's own copy of the client's blocks (K1).
     case rehearsal

@@ -141,7 +141,7 @@ struct SequentialDecoder {
   private mutating func exhaust(_ search: inout SequentialSearch, _ hypothesis: Hypothesis, _ row: Int, _ t: Int) {
     let scale = likelihood.scale(target, row: row, isFirst: t == 0, best: .infinity)
     let contenders = vocabulary.contenders(
-      after: hypothesis.cache, to: observed.slice(row..<row + 1), sigma: (1 / (2 * scale.weight)).squareRoot(), prior: search.prior)
+      after: hypothesis.cache, to: observed.slice(row..<row + 1), sigma: scale.deviation, prior: search.prior)
     search.add(contenders.map { ($0.token, $0.squaredDistance) })
     search.weigh(scale)
     search.settled = true
@@ -163,7 +163,7 @@ struct SequentialDecoder {
         let floor =
           hypotheses.map { hypothesis -> Float in
             let row = ranges[hypothesis.document].lowerBound
-            return (1 / (2 * likelihood.scale(target, row: row, isFirst: true, best: 0).weight)).squareRoot()
+            return likelihood.scale(target, row: row, isFirst: true, best: 0).deviation
           }.max() ?? 0
         scorer = anchors.table.scorer(isFirst: true, sigma: Double(floor), model.compute)
       }

@@ -10,7 +10,8 @@ import SplitLearning
 /// First pass → believed text. `adapters`: low-rank adapters on the attacker's copy of A are fitted so that the believed text gives the observed
 /// states, min Σ_t ‖F_θ(x̂)_t − y_t‖² / v_t (v_t: the row's share, so that no row counts for its size alone). `affine`: what is left is put into
 /// an `AffineCorrection`, which knows the covariance of the rest and so is kept even where its map lowers nothing. Adapters are kept only if they lower
-/// the residual of held-out documents.
+/// the residual of held-out documents. States are compared after the published clip, through which the fit goes too; a law that rounds or drops
+/// coordinates is not fitted through.
 struct VictimModel: Sendable {
   let stack: BlockStack
   let correction: AffineCorrection?
@@ -41,11 +42,12 @@ struct VictimModel: Sendable {
     // Only what the first pass is sure of counts: a wrong token's state is no evidence of foreign weights.
     let isSure = (0..<view.tokens).map { row in found.posterior.map { $0.logProbabilities[row * $0.width] > Self.sure } ?? true }
     let observed = observation.values
-    /// The attacker's states of the believed text, first positions left out, [N, C].
+    let clipping = observation.noise.clipping
+    /// The attacker's states of the believed text as they would be sent, first positions left out, [N, C].
     func own(_ stack: BlockStack, _ set: [Int]) -> Matrix {
       let states = means.states(of: set.map { texts[$0] }, through: stack)
       let firsts = Set(set.reduce(into: [0]) { $0.append($0.last! + texts[$1].count) })
-      return compute.gather(states, rows: (0..<states.rows).filter { !firsts.contains($0) }[...])
+      return clipping.deterministic(compute.gather(states, rows: (0..<states.rows).filter { !firsts.contains($0) }[...]), compute)
     }
     let heldRows = rows(held)
     let target = compute.gather(observed, rows: heldRows[...])
@@ -62,7 +64,7 @@ struct VictimModel: Sendable {
 
     var learned = stack
     if method != .affine {
-      let candidate = try Self.recovered(stack, trained, texts, isSure, view, observed, means, progress)
+      let candidate = try Self.recovered(stack, trained, texts, isSure, view, observed, clipping, means, progress)
       if residual(candidate) < before { learned = candidate }
     }
     let everything = trained + held
@@ -83,7 +85,7 @@ struct VictimModel: Sendable {
   /// Adapters on every matrix of every block, fitted by AdamW on the documents `set`.
   private static func recovered(
     _ stack: BlockStack, _ set: [Int], _ texts: [[Int32]], _ isSure: [Bool], _ view: AdversaryView, _ observed: Matrix,
-    _ means: AttackerMeans, _ progress: (Double) throws -> Void
+    _ clipping: NoiseStatement, _ means: AttackerMeans, _ progress: (Double) throws -> Void
   ) throws -> BlockStack {
     let compute = means.model.compute
     var trainable = TrainableStack(
@@ -106,14 +108,16 @@ struct VictimModel: Sendable {
         let (output, tape) = trainable.forward(means.model.embedding.gather(batch.flatMap { texts[$0] }), packed)
         let rows = batch.flatMap { Array(view.range(of: $0)) }
         let y = compute.gather(observed, rows: rows[...])
+        let sent = clipping.deterministic(output, compute)
         var gradient = output
         let first = Set(packed.offsets.dropLast())
         for r in 0..<gradient.rows {
-          // d/dF of ‖F − y‖² / (2 ‖y‖²): rows count alike; first positions, whose states are of another kind,
+          // d/dF of ‖clip(F) − y‖² / (2 ‖y‖²): rows count alike; first positions, whose states are of another kind,
           // and tokens that are not believed do not count.
           let size = y[row: r].reduce(0) { $0 + $1 * $1 }
           let weight = first.contains(r) || !isSure[rows[r]] ? 0 : 1 / max(size, 1e-12)
-          for c in 0..<gradient.columns { gradient[r, c] = (gradient[r, c] - y[r, c]) * weight }
+          for c in 0..<gradient.columns { gradient[r, c] = (sent[r, c] - y[r, c]) * weight }
+          clipping.backThroughClip(&gradient, row: r, states: output)
         }
         var gradients = trainable.zeroGradients
         _ = trainable.backward(gradient, tape, gradients: &gradients)

@@ -103,7 +103,7 @@ package struct AttackerMeans: Sendable {
   /// inverter that was made once serves them all, and `memory` may be shared between them.
   package var trainingSeed: UInt64
   package var memory: AttackerMemory
-  /// K3 only: what a colluding client sent through the same cut and defense, with its own text.
+  /// Of a colluding client alone: what it sent through the same cut and defense, with its own text.
   package var collusion: LabelledStates?
   /// Whether `model` is the victim's exactly (K2, K3) or what its fine-tuning began from (K1).
   package var knowledge: ThreatModel.Knowledge

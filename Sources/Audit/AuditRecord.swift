@@ -123,11 +123,15 @@ package struct CellResult: Sendable, Codable, Equatable {
   package var gainCI95: [Double]?
   /// Wall-clock seconds of the attack on this cell.
   package var seconds: Double
+  /// States of candidates that the attack worked out on this cell, its rehearsals with them; nil where it tries none.
+  package var candidateForwards: Int?
 
   package init(
     cell: String, settings: [String: SettingValue], channel: String, attack: String, metric: String, mean: Double, ci95: [Double],
-    stderr: Double, n: Int, higherLeaksMore: Bool, gainOverBaseline: Double?, gainCI95: [Double]? = nil, seconds: Double
+    stderr: Double, n: Int, higherLeaksMore: Bool, gainOverBaseline: Double?, gainCI95: [Double]? = nil, seconds: Double,
+    candidateForwards: Int? = nil
   ) {
+    self.candidateForwards = candidateForwards
     (self.cell, self.settings, self.channel, self.attack, self.metric) = (cell, settings, channel, attack, metric)
     (self.mean, self.ci95, self.stderr, self.n, self.higherLeaksMore) = (mean, ci95, stderr, n, higherLeaksMore)
     (self.gainOverBaseline, self.gainCI95, self.seconds) = (gainOverBaseline, gainCI95, seconds)
@@ -135,7 +139,7 @@ package struct CellResult: Sendable, Codable, Equatable {
 
   enum CodingKeys: String, CodingKey {
     case cell, settings, channel, attack, metric, mean, ci95, stderr, n, higherLeaksMore = "higher_leaks_more"
-    case gainOverBaseline = "gain_over_baseline", gainCI95 = "gain_ci95", seconds
+    case gainOverBaseline = "gain_over_baseline", gainCI95 = "gain_ci95", seconds, candidateForwards = "candidate_forwards"
   }
 }
 

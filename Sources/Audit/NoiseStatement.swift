@@ -28,12 +28,15 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var law: Law
   /// Standard deviation of the noise per coordinate, in activation units; 0 without noise; nil when withheld from the attacker.
   package var sigma: Double?
-  /// Bound on the norm of each token's state before the noise; nil without clipping. L1 under Laplace noise, otherwise L2.
+  /// Bound on the norm of each token's state before the noise; nil without clipping.
   package var clip: Double?
+  /// Of that norm; nil for the usual one of the law, L1 under Laplace noise and otherwise L2.
+  package var norm: Norm?
   /// Width of a bin, in activation units; only with `quantized`.
   package var step: Double?
   /// Coordinates kept per token; only with `sparsified`.
   package var kept: Int?
+  package enum Norm: String, Sendable, Codable, CaseIterable { case l1, l2 }
   /// Which row of a document is which of its tokens.
   package enum RowOrder: String, Sendable, Codable, CaseIterable {
     /// In another order for each document, drawn at random, that nobody but the client knows.
@@ -44,9 +47,11 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
   package var order: RowOrder?
 
   package init(
-    defense: String, law: Law, sigma: Double?, clip: Double? = nil, step: Double? = nil, kept: Int? = nil, order: RowOrder? = nil
+    defense: String, law: Law, sigma: Double?, clip: Double? = nil, norm: Norm? = nil, step: Double? = nil, kept: Int? = nil,
+    order: RowOrder? = nil
   ) {
     (self.defense, self.law, self.clip, self.step, self.kept) = (defense, law, clip, step, kept)
+    self.norm = clip == nil || norm == Self.usualNorm(law) ? nil : norm
     self.order = order
     self.sigma = law.drawsNoise ? sigma : sigma ?? 0
   }
@@ -63,17 +68,38 @@ package struct NoiseStatement: Sendable, Hashable, Codable {
 
 extension NoiseStatement {
   /// The clipping of this law alone, without noise, rounding or dropping.
-  package var clipping: NoiseStatement { NoiseStatement(defense: defense, law: law == .laplace ? .laplace : .none, sigma: 0, clip: clip) }
+  package var clipping: NoiseStatement { NoiseStatement(defense: defense, law: .none, sigma: 0, clip: clip, norm: clippedNorm) }
+
+  /// In which norm a clip is a bound.
+  package var clippedNorm: Norm { norm ?? Self.usualNorm(law) }
+
+  private static func usualNorm(_ law: Law) -> Norm { law == .laplace ? .l1 : .l2 }
 
   /// The part of the law that draws nothing: clipping, rounding, dropping. What a candidate's state is compared after. `states` [B, C].
   package func deterministic(_ states: Matrix, _ compute: Compute) -> Matrix {
     var out = states
     if let clip {
-      if law == .laplace { clipRowsL1(&out, bound: Float(clip)) } else { compute.clipRows(&out, bound: Float(clip)) }
+      if clippedNorm == .l1 { clipRowsL1(&out, bound: Float(clip)) } else { compute.clipRows(&out, bound: Float(clip)) }
     }
     if law == .quantized, let step { for i in out.values.indices { out.values[i] = quantized(out.values[i], step: step) } }
     if law == .sparsified, let kept { for r in 0..<out.rows { sparsify(&out, row: r, kept: kept) } }
     return out
+  }
+
+  /// Gradient of the states before the clip, in place of that after it, at row `row` [C]: with s = bound / ‖x‖ where that is below 1,
+  ///
+  ///     ∂/∂x = s (g − n (x·g) / ‖x‖),   n the gradient of the norm: x / ‖x‖₂ or sign x
+  package func backThroughClip(_ gradient: inout Matrix, row: Int, states: Matrix) {
+    guard let clip else { return }
+    let x = states[row: row]
+    let size = clippedNorm == .l1 ? x.reduce(0) { $0 + abs($1) } : x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    guard size > Float(clip) else { return }
+    let along = zip(x, gradient[row: row]).reduce(0) { $0 + $1.0 * $1.1 } / size
+    let scale = Float(clip) / size
+    for (c, value) in x.enumerated() {
+      let normal = clippedNorm == .l1 ? (value > 0 ? 1 : value < 0 ? -1 : 0) : value / size
+      gradient[row, c] = scale * (gradient[row, c] - normal * along)
+    }
   }
 
   /// What would be observed of `states` [B, C]: the defense itself, with fresh noise. The adaptive attacker trains and tunes on this.

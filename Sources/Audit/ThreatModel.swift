@@ -34,6 +34,9 @@ package struct ThreatModel: Sendable, Hashable, Codable {
   package init(role: Role, knowledge: Knowledge, channels: [Channel], auxiliary: String? = nil) {
     (self.role, self.knowledge, self.channels, self.auxiliary) = (role, knowledge, channels, auxiliary)
   }
+
+  /// Whether a client shares what it sent, with its own text. At K1 its fine-tuning is known and the victim's is not.
+  package var hasLabelledPairs: Bool { role == .colludingClient || knowledge == .k3 }
 }
 
 /// A kind of message or state that an adversary of a split LLaMA can observe. The raw value is its path in view.h5.

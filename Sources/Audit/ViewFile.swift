@@ -8,7 +8,7 @@ import SplitLearning
 /// Root attributes `encoding-type="fedsea-view"`, `encoding-version`, `run_id`, `plan_sha256`, `checkpoint_sha256`, `tokenizer_sha256`, `created`,
 /// `fedsea_version`, `partition_input`, `partition_output`, and the noise attributes below, of h̃_A whether it is recorded or not; `/samples/offsets` int64 [documents + 1]; `/metadata/lengths` int64 [documents]; one
 /// dataset [N, C] a channel at the path of its raw value, f32 or IEEE f16, with the attributes `dims`, `unit`, `defense`, `noise_law` and,
-/// unless it is withheld, `noise_sigma`, and where they apply `noise_clip`, `noise_step`, `noise_kept`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
+/// unless it is withheld, `noise_sigma`, and where they apply `noise_clip` with `noise_clip_norm` (l1, l2), `noise_step`, `noise_kept`. Rows are extendable, chunks about 128 KiB (or one row), each with a Fletcher-32 checksum.
 package enum ViewFile {
   static let encoding = "fedsea-view"
 
@@ -106,7 +106,10 @@ package enum ViewFile {
     try object.setAttribute("defense", noise.defense)
     try object.setAttribute("noise_law", noise.law.rawValue)
     if let sigma = noise.sigma { try object.setAttribute("noise_sigma", sigma) }
-    if let clip = noise.clip { try object.setAttribute("noise_clip", clip) }
+    if let clip = noise.clip {
+      try object.setAttribute("noise_clip", clip)
+      try object.setAttribute("noise_clip_norm", noise.clippedNorm.rawValue)
+    }
     if let step = noise.step { try object.setAttribute("noise_step", step) }
     if let kept = noise.kept { try object.setAttribute("noise_kept", Int64(kept)) }
     if let order = noise.order { try object.setAttribute("row_order", order.rawValue) }
@@ -178,6 +181,12 @@ package enum ViewFile {
     }
     let sigma = try number("noise_sigma", "a standard deviation") { $0 >= 0 }
     let clip = try number("noise_clip", "a bound on a norm") { $0 > 0 }
+    var norm: NoiseStatement.Norm?
+    if try object.hasAttribute("noise_clip_norm") {
+      let name = try object.text("noise_clip_norm")
+      norm = NoiseStatement.Norm(rawValue: name)
+      if norm == nil { throw object.invalid("noise_clip_norm is \"\(name)\", expected l1 or l2") }
+    }
     let step = try number("noise_step", "the width of a bin") { $0 > 0 }
     let kept = try object.hasAttribute("noise_kept") ? object.integer("noise_kept") : nil
     if let kept, !(1...Int64(columns)).contains(kept) { throw object.invalid("noise_kept is \(kept) of \(columns)") }
@@ -190,6 +199,7 @@ package enum ViewFile {
       if order == nil { throw object.invalid("row_order is \"\(name)\", expected secret, or no such attribute") }
     }
     return NoiseStatement(
-      defense: try object.text("defense"), law: law, sigma: sigma, clip: clip, step: step, kept: kept.map(Int.init), order: order)
+      defense: try object.text("defense"), law: law, sigma: sigma, clip: clip, norm: norm, step: step, kept: kept.map(Int.init),
+      order: order)
   }
 }

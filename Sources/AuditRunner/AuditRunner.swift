@@ -241,7 +241,9 @@ package final class AuditRunner {
           documents: try scoring.paired(
             chosen == nil ? bench.corpus.ofFirstSends(found.reconstruction) : found.reconstruction, of: chosen, messages: messages),
           // An inverter from the store was trained once: its training is part of what the attack costs.
-          seconds: max(Date().timeIntervalSince(start), found.reconstruction.cost.seconds), chosen: chosen)
+          seconds: max(Date().timeIntervalSince(start), found.reconstruction.cost.seconds),
+          candidateForwards: found.reconstruction.cost.candidateForwards > 0 ? found.reconstruction.cost.candidateForwards : nil,
+          chosen: chosen)
         out.scored.append(entry)
         out.warnings += found.warnings
         out.samples += scoring.samples(entry, cell: cell.id)

@@ -95,12 +95,15 @@ package struct Scoring: Sendable {
     package var channel: Channel?
     package var documents: [ScoredDocument]
     package var seconds: Double
+    package var candidateForwards: Int?
     /// The cell's documents that `documents` are, where they are not all.
     package var chosen: [Int]?
 
     package init(
-      attack: String, isBaseline: Bool, channel: Channel?, documents: [ScoredDocument], seconds: Double, chosen: [Int]? = nil
+      attack: String, isBaseline: Bool, channel: Channel?, documents: [ScoredDocument], seconds: Double, candidateForwards: Int? = nil,
+      chosen: [Int]? = nil
     ) {
+      self.candidateForwards = candidateForwards
       (self.attack, self.isBaseline, self.channel, self.documents, self.seconds) = (attack, isBaseline, channel, documents, seconds)
       self.chosen = chosen
     }
@@ -129,7 +132,7 @@ package struct Scoring: Sendable {
           cell: cell, settings: settings, channel: attacks[i].channel?.rawValue ?? Channel.lengths.rawValue, attack: attacks[i].attack,
           metric: metric.descriptor.name, mean: estimate.mean, ci95: [estimate.lower, estimate.upper], stderr: estimate.standardError,
           n: estimate.n, higherLeaksMore: metric.descriptor.higherLeaksMore, gainOverBaseline: gain?.mean,
-          gainCI95: gain?.ci95, seconds: attacks[i].seconds)
+          gainCI95: gain?.ci95, seconds: attacks[i].seconds, candidateForwards: attacks[i].candidateForwards)
       }
     }
   }

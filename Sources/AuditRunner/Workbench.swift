@@ -17,7 +17,7 @@ package final class Workbench {
   package let means: AttackerMeans
   /// The model that the victim runs.
   package let victim: LlamaModel
-  /// At K3, a client that shares its text and what it sent with the attacker; its own fine-tuning differs from the victim's.
+  /// At K3, or where another client is the adversary: a client that shares its text and what it sent; its own fine-tuning differs from the victim's.
   private let colluder: LlamaModel?
   /// Passages of the colluding client.
   private static let collusionPassages = 300
@@ -37,7 +37,7 @@ package final class Workbench {
     let knowledge = plan.threatModel.knowledge
     victim = try Victim.model(.victim, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("victim", $0) }
     colluder =
-      knowledge == .k3
+      plan.threatModel.hasLabelledPairs
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.excludedTokens,
@@ -73,7 +73,7 @@ package final class Workbench {
     return made
   }
 
-  /// The attacker's means in one cell: at K3 with what the colluding client sent through the same cut and defense.
+  /// The attacker's means in one cell, with what a colluding client sent through the same cut and defense.
   package func means(inputBlocks: Int, defense: PreparedDefense) -> AttackerMeans {
     guard let colluder else { return means }
     let passages = Array(corpus.auxiliary.prefix(Self.collusionPassages))

@@ -48,7 +48,7 @@ package struct LaplaceNoise: Defense {
     ]
     units[SettingKey.clip] = clip.map { .number($0) }
     if let clip, b > 0 { (units[SettingKey.epsilon], units[SettingKey.delta]) = (.number(2 * clip / b), .number(0)) }
-    let statement = NoiseStatement(defense: Self.description.name, law: sigma > 0 ? .laplace : .none, sigma: sigma, clip: clip)
+    let statement = NoiseStatement(defense: Self.description.name, law: sigma > 0 ? .laplace : .none, sigma: sigma, clip: clip, norm: .l1)
     return PreparedDefense(protector: LawProtector(statement, seed: seed), statement: statement, units: units)
   }
 }

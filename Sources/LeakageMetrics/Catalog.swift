@@ -4,7 +4,7 @@ import PrivateText
 /// Every leakage metric, one line each. A new metric is one file here and one line below.
 package enum MetricCatalog {
   package static let all: [any LeakageMetric] =
-    general + PrivateEntity.Kind.allCases.map { PIIRecall(kind: $0) }
+    general + PrivateEntity.Kind.allCases.map { PIIRecall(kind: $0) } + PrivateEntity.Kind.allCases.map { FuzzyPIIRecall(kind: $0) }
 
   private static let general: [any LeakageMetric] = [
     TokenAccuracy(),

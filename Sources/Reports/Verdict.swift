@@ -14,7 +14,10 @@ struct Verdict: Sendable, Equatable {
       return
     }
     guard let metric = findings.primary, let worst = Self.extreme(findings, metric, most: true) else {
-      headline = "No attack was scored, so this record supports no conclusion about leakage."
+      headline =
+        record.inference?.isEmpty ?? true
+        ? "No attack was scored, so this record supports no conclusion about leakage."
+        : "No attack was asked to read text; what can be inferred without reading it is under inference."
       details = record.complete ? [] : ["The run did not finish."]
       return
     }

@@ -34,6 +34,9 @@ struct AttackCommand: ParsableCommand {
     let seen = try ViewFile.read(view, channels: plan.threatModel.channels)
     let loaded = try LoadedModel(plan.model.checkpoint, in: workspace.store, compute: workspace.compute)
     try DumpCheck.check(seen, plan: plan, loaded: loaded, path: view)
+    if plan.threatModel.hasLabelledPairs {
+      Terminal.say("warning        a dump has no states of a colluding client: attacks learn from public text alone")
+    }
     let means = try AttackerPreparation.means(plan, loaded: loaded, store: workspace.store)
     let own = URL(filePath: view).deletingLastPathComponent().path
     let folder = output ?? own

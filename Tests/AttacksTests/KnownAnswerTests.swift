@@ -113,13 +113,14 @@ import Testing
     #expect(abs(a - b) < 4 * (2 * b * (1 - b) / Double(trials)).squareRoot(), "attack \(a), decoder \(b)")
   }
 
-  /// A wider beam does not lose likelihood, and helps under noise that misleads a greedy decoder.
-  @Test func beamIsNoWorse() throws {
+  /// A wider beam helps under noise that misleads a greedy decoder.
+  @Test func beamHelps() throws {
     let scene = try Scene(documents: 20)
-    let view = try scene.view(2, sigma: 1.0)
-    let greedy = scene.accuracy(try scene.attack("sequential-matching", ["candidates": .string("exhaustive")], on: view))
+    let view = try scene.view(2, sigma: 2)
+    let greedy = scene.accuracy(
+      try scene.attack("sequential-matching", ["candidates": .string("exhaustive"), "beam": .number(1)], on: view))
     let beam = scene.accuracy(try scene.attack("sequential-matching", ["candidates": .string("exhaustive"), "beam": .number(4)], on: view))
-    #expect(beam >= greedy - 0.02, "greedy \(greedy), beam \(beam)")
+    #expect(greedy < 0.95 && beam > greedy, "greedy \(greedy), beam \(beam)")
   }
 
   /// Scores that know the covariance of the residual order candidates no worse than those that know its variances, clean and under noise.
@@ -143,11 +144,12 @@ import Testing
     }
   }
 
-  /// The shuffled control: against another document's truth a perfect attack is at chance.
+  /// The shuffled control: a perfect attack is at chance against the truth of other documents.
   @Test func shuffledTruthIsChance() throws {
-    let scene = try Scene(documents: 12)
-    var found = try scene.attack("sequential-matching", on: try scene.view(1))
-    found.tokens = found.tokens.map { $0.reversed().map { ($0 + 101) % 384 } }
+    var scene = try Scene(documents: 12)
+    let found = try scene.attack("sequential-matching", on: try scene.view(1))
+    #expect(scene.accuracy(found) == 1)
+    scene.documents = Array(scene.documents[3...] + scene.documents[..<3])
     #expect(scene.accuracy(found) < 0.05)
   }
 

@@ -116,6 +116,67 @@ import Testing
     #expect(learned > without + 0.03 && learned > 0.97, "every token tried with public weights \(without), adapters \(learned)")
   }
 
+  /// The same through a clip that cuts most states: what is fitted is what was sent.
+  @Test func foreignAdaptersAreLearnedThroughAClip() throws {
+    var scene = try Scene(documents: 150, length: 14)
+    let settings = AdapterSettings(targets: AdapterTarget.allCases, rank: 2, alpha: 2)
+    var victim = TrainableStack(scene.model.stack, settings, seed: 7)
+    var generator = CounterRandom(seed: 8, stream: "victim").generator()
+    for i in victim.adapters.indices {
+      for name in victim.adapters[i].names where name.text.hasSuffix("lora_B") {
+        for k in victim.adapters[i][name].indices { victim.adapters[i][name][k] = Float.random(in: -0.3...0.3, using: &generator) }
+      }
+    }
+    let states = scene.means.states(of: scene.documents, inputBlocks: 2)
+    let norms = (0..<states.rows).map { Double(states[row: $0].reduce(0) { $0 + $1 * $1 }).squareRoot() }.sorted()
+    let clip = norms[norms.count / 5]
+    let defense = DefensePlan(name: "gaussian", noise: .sigma(0.002 * clip), clip: clip)
+    let view = try Self.view(scene, defense, p: 2, model: scene.model.replacing(victim.adapted))
+    scene.means.knowledge = .k1
+    let profile = scene.accuracy(
+      try scene.attack("sequential-matching", ["mismatch": .string("profile"), "prior_weight": .number(0)], on: view))
+    let found = try scene.attack("sequential-matching", ["prior_weight": .number(0)], on: view)
+    let learned = scene.accuracy(found)
+    #expect(learned > profile && learned > 0.9, "profile \(profile), adapters \(learned)")
+    #expect(found.notes.contains { $0.hasPrefix("foreign weights: ") }, "\(found.notes)")
+  }
+
+  /// The gradient through a clip against finite differences, in both norms; nothing happens to rows within the bound.
+  @Test(arguments: [NoiseStatement.Norm.l1, .l2]) func clipsHaveTheirGradient(norm: NoiseStatement.Norm) {
+    let compute = Compute(threads: 1)
+    let statement = NoiseStatement(defense: "x", law: .none, sigma: 0, clip: norm == .l1 ? 3 : 1, norm: norm)
+    let x = Matrix(rows: 2, columns: 4, values: [1, -2, 0.5, 3, 0.1, 0.2, -0.1, 0.05])
+    let weights: [Float] = [0.3, -0.7, 1.1, 0.4]
+    func value(_ x: Matrix, _ row: Int) -> Float {
+      zip(statement.deterministic(x, compute)[row: row], weights).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    for row in 0..<2 {
+      var gradient = Matrix(rows: 2, columns: 4, values: weights + weights)
+      statement.backThroughClip(&gradient, row: row, states: x)
+      for c in 0..<4 {
+        var (up, down) = (x, x)
+        up[row, c] += 1e-2
+        down[row, c] -= 1e-2
+        let slope = (value(up, row) - value(down, row)) / 2e-2
+        #expect(abs(slope - gradient[row, c]) < 1e-3, "\(norm) row \(row) channel \(c): \(slope), \(gradient[row, c])")
+      }
+    }
+    #expect(statement.deterministic(x, compute)[row: 1].elementsEqual(x[row: 1]))
+  }
+
+  /// A mean of Laplace sends was clipped in L1 all the same, and a Laplace defense without noise clips in L1 too.
+  @Test func theNormOfAClipOutlivesItsLaw() throws {
+    let scene = try Scene(documents: 2)
+    let view = try Self.view(scene, DefensePlan(name: "laplace", noise: .sigma(0), clip: 5), p: 1)
+    let noise = try #require(view.observations[.inputHiddenStates]?.noise)
+    #expect(noise.law == .none && noise.clippedNorm == .l1 && noise.clipping.clippedNorm == .l1)
+    let states = view.observations[.inputHiddenStates]!.values
+    for r in 0..<states.rows { #expect(states[row: r].reduce(0) { $0 + abs($1) } < 5.001) }
+    #expect(
+      NoiseStatement(defense: "x", law: .laplace, sigma: 1, clip: 2, norm: .l1)
+        == NoiseStatement(defense: "x", law: .laplace, sigma: 1, clip: 2))
+  }
+
   /// Known answer 4: K repeats at σ are one send at σ/√K, and the copies are found without being told.
   @Test func repeatedSendsAreLinkedAndAveraged() throws {
     var scene = try Scene(documents: 16, length: 14)
@@ -127,7 +188,9 @@ import Testing
     let averaged = scene.accuracy(try scene.attack("averaging", on: view))
     let single = scene.accuracy(try scene.attack("sequential-matching", on: view))
     #expect(reference > single + 0.1, "the comparison needs noise that matters: σ/3 \(reference), σ \(single)")
-    #expect(abs(averaged - reference) < 0.12, "groups of \(view.documents / once.count) sends \(averaged), one at σ/3 \(reference)")
+    #expect(
+      averaged > single + 0.7 * (reference - single) && averaged < reference + 0.1,
+      "groups of \(view.documents / once.count) sends \(averaged), one at σ/3 \(reference)")
   }
 
   /// Where a text has its length to itself, all pairs of that length are of one text, and its sends are linked all the same: four at σ = one at σ/2.
@@ -147,7 +210,7 @@ import Testing
     let averaged = scene.accuracy(try scene.attack("averaging", on: view))
     let single = scene.accuracy(try scene.attack("sequential-matching", on: view))
     #expect(reference > single + 0.1, "the comparison needs noise that matters: σ/2 \(reference), σ \(single)")
-    #expect(abs(averaged - reference) < 0.1, "four sends \(averaged), one at σ/2 \(reference)")
+    #expect(averaged > single + 0.7 * (reference - single) && averaged < reference + 0.1, "four sends \(averaged), one at σ/2 \(reference)")
   }
 
   /// Anchors and optimisation know a clip as sequential matching does, with σ stated or withheld.

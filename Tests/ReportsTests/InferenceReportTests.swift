@@ -42,6 +42,15 @@ import Testing
     }
   }
 
+  /// A plan that reads no text is not one that failed to.
+  @Test func plansOfInferenceAloneSaySo() {
+    var alone = record()
+    alone.results = []
+    #expect(TerminalSummary.render(alone).contains("No attack was asked to read text; what can be inferred"))
+    alone.inference = []
+    #expect(TerminalSummary.render(alone).contains("supports no conclusion"))
+  }
+
   @Test func refutedGuaranteesStandOut() throws {
     let page = try #require(PageParser.parse(HTMLReport(record: record()).render()))
     for part in [

@@ -5,8 +5,8 @@ import Llama
 /// The gradients that every label would leave at one row: G_v = d − w_v K at α = 1, with what is known in d.
 ///
 /// A label's cost is min over α of cost(α) + ‖g − α G_v‖²/σ². All V of them exactly take the whole of K and a product [V, C] × [C, C]; instead, the
-/// same cost within a space of a few directions that holds g and d bounds it from below, and only labels whose bound is good enough are worked out. A
-/// dozen directions tell labels apart where there is no noise; where they do not, all fifty are taken.
+/// same cost within a space of a few directions that holds g and d bounds it from below, and only labels whose bound is good enough are worked out.
+/// Where there is no noise two directions beside g and d nearly always tell the label; where they do not a dozen are taken, then all fifty.
 struct LabelCodebook {
   /// One label with its score in nats: −cost/2 + λ ln p.
   struct Scored {
@@ -25,10 +25,11 @@ struct LabelCodebook {
   private let scale: GradientScale
   private let sigma: Double
 
-  private static let fewDirections = 12
-  /// Labels worked out before more are asked for, and most while there are few directions.
+  /// How many directions there are beside g and d, how many labels are worked out before more are asked for, and how many at most.
+  private typealias Stage = (directions: Int, atFirst: Int, most: Int)
+  private static let clean: Stage = (2, 4, 16)
+  private static let few: Stage = (12, 32, 128)
   private static let atFirst = 32
-  private static let mostAtFew = 128
 
   private var compute: Compute { head.compute }
 
@@ -57,17 +58,17 @@ struct LabelCodebook {
     var found = exact(predicted, logPrior, nil)
     if let only = standingOut(found, logPrior) { return (sorted(found), only.score + log(share)) }
     var known = Set(predicted)
-    let few = table.directions.slice(0..<min(Self.fewDirections, table.directions.rows))
-    var directions = pass.throughJacobian(few, row: row, head)
+    var directions = Matrix(rows: 0, columns: observed.count)
     // As soon as the labels asked for are many, the whole of K is cheaper than as many rows back through the blocks.
     var jacobian: Matrix?
     var missing = -Double.infinity
-    for (isFirst, most) in [(true, min(most, Self.mostAtFew)), (false, most)] {
-      if !isFirst { directions = withOthers(directions) }
+    let stages: [Stage] = [Self.few, (table.directions.rows, Self.atFirst, most)]
+    for stage in isClean ? [Self.clean] + stages : stages {
+      directions = widened(directions, to: stage.directions)
       let bounds = self.bounds(logPrior, directions)
       let total = logSum(bounds)
-      let all = min(most, bounds.count)
-      var asked = min(all, Self.atFirst)
+      let all = min(stage.most, most, bounds.count)
+      var asked = min(all, stage.atFirst)
       while true {
         let ids = largest(asked, of: bounds).filter { known.insert($0).inserted }
         if jacobian == nil, found.count + ids.count > observed.count / 2 { jacobian = wholeJacobian }
@@ -92,9 +93,10 @@ struct LabelCodebook {
 
   private static let apart = 16.0
 
-  private func withOthers(_ few: Matrix) -> Matrix {
-    let rest = table.directions.slice(few.rows..<table.directions.rows)
-    return rest.rows == 0 ? few : Matrix(stacking: [few, pass.throughJacobian(rest, row: row, head)])
+  /// The first `count` directions through K, of which `known` are there already.
+  private func widened(_ known: Matrix, to count: Int) -> Matrix {
+    let rest = table.directions.slice(known.rows..<max(known.rows, min(count, table.directions.rows)))
+    return rest.rows == 0 ? known : Matrix(stacking: [known, pass.throughJacobian(rest, row: row, head)])
   }
 
   private func sorted(_ labels: [Scored]) -> [Scored] {
