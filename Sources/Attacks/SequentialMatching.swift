@@ -45,7 +45,9 @@ package struct SequentialMatching: Attack {
     knowledge: .k1, channels: [.inputHiddenStates],
     settings: [
       "candidates": "proposals (default), language-model or exhaustive",
-      "beam": "hypotheses kept per document; default 1, or 4 where noise leaves doubt and 4 read more of eight public passages",
+      "beam": "hypotheses kept per document, default 1",
+      "widen":
+        "never (default); rehearsed: again with 4 hypotheses where noise leaves doubt, 4 read more of eight public passages, and the first pass tried 150 candidates a token at most",
       "prior_weight": "λ, default 1",
       "prior_trust":
         "adaptive (default): the language model's prior is mixed with the unigram, by how well each explained the states so far; full: as if the prefix were certain",
@@ -55,14 +57,15 @@ package struct SequentialMatching: Attack {
     ])
 
   package static let rules: [String: SettingRule] = [
-    "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64), "prior_weight": .number(0...10),
+    "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64),
+    "widen": .choice(Widening.allCases.map(\.rawValue)), "prior_weight": .number(0...10),
     "max_candidates": .integer(1...(1 << 30)), "prior_trust": .choice(Trust.allCases.map(\.rawValue)),
     "mismatch": .choice(Mismatch.allCases.map(\.rawValue)),
   ]
 
   let candidates: Candidates
   private(set) var beam: Int
-  private let choosesBeam: Bool
+  private let widening: Widening
   let priorWeight: Float
   let maxCandidates: Int
   let mismatch: Mismatch
@@ -72,7 +75,7 @@ package struct SequentialMatching: Attack {
     let reader = SettingReader(settings, of: Self.description.name)
     candidates = try reader.choice("candidates", default: .proposals)
     beam = try reader.integer("beam", default: 1, in: 1...64)
-    choosesBeam = settings["beam"] == nil
+    widening = try reader.choice("widen", default: .never)
     priorWeight = Float(try reader.real("prior_weight", default: 1, in: 0...10))
     trust = try reader.choice("prior_trust", default: .adaptive)
     mismatch = try reader.choice("mismatch", default: .auto)
@@ -117,7 +120,7 @@ package struct SequentialMatching: Attack {
     let isSmooth = ![.permuted, .quantized, .sparsified].contains(observation.noise.law)
     let adapts = isForeign && mismatch != .profile && isSmooth
     let passes = adapts ? 3.0 : 1.0
-    if choosesBeam, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
+    if widening == .rehearsed, beam < Self.wideBeam, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
       var (found, forwards) = try decodedAsWideAsUseful(view, observed, likelihood, sigma: sigma, stack, means, progress)
       found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
       return found
@@ -145,8 +148,11 @@ package struct SequentialMatching: Attack {
     return found
   }
 
-  /// Passages of a rehearsal, the wider beam, and the share of tokens in doubt below which one hypothesis is enough.
-  private static let (rehearsed, wideBeam, littleDoubt) = (8, 4, 0.005)
+  enum Widening: String, CaseIterable { case never, rehearsed }
+
+  /// Passages of a rehearsal, the wider beam, the share of tokens in doubt below which it is not worth it, and the candidates a token above which it takes
+  /// too long: it tries about six times as many.
+  private static let (rehearsed, wideBeam, littleDoubt, mostForwards) = (8, 4, 0.005, 150)
 
   /// One hypothesis a document; where its posterior leaves doubt, and four read more of public passages that were sent as the private ones were, again with
   /// four.
@@ -159,7 +165,9 @@ package struct SequentialMatching: Attack {
     let posterior = found.posterior!
     let doubt = (0..<view.tokens).reduce(0.0) { $0 + 1 - exp(Double(posterior.logProbabilities[$1 * posterior.width])) }
     let count = means.auxiliary.count
-    guard doubt > Self.littleDoubt * Double(view.tokens), count > 0 else { return (found, forwards) }
+    guard doubt > Self.littleDoubt * Double(view.tokens), forwards <= Self.mostForwards * view.tokens, count > 0 else {
+      return (found, forwards)
+    }
     let rehearsal = means.rehearsal(like: view, passages: max(0, count - Self.rehearsed)..<count, sigma: sigma, stream: "beam")
     guard let states = rehearsal.view.observations[.inputHiddenStates]?.values else { return (found, forwards) }
     func wrong(_ matching: SequentialMatching, from start: Double) throws -> Int {

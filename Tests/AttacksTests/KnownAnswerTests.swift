@@ -123,6 +123,22 @@ import Testing
     #expect(greedy < 0.95 && beam > greedy, "greedy \(greedy), beam \(beam)")
   }
 
+  /// Four hypotheses are taken where noise leaves doubt, and not where there is none or where the first pass tried too many candidates.
+  @Test func theBeamWidensWhereItHelps() throws {
+    let scene = try Scene(documents: 8)
+    func found(_ sigma: Double, _ widen: String, most: Double = 120) throws -> (accuracy: Double, forwards: Int) {
+      let settings: [String: SettingValue] = ["widen": .string(widen), "max_candidates": .number(most)]
+      let found = try scene.attack("sequential-matching", settings, on: scene.view(2, sigma: sigma))
+      return (scene.accuracy(found), found.cost.candidateForwards)
+    }
+    let (narrow, wide) = (try found(2, "never"), try found(2, "rehearsed"))
+    #expect(wide.accuracy > narrow.accuracy && wide.forwards > 2 * narrow.forwards, "\(narrow), \(wide)")
+    let (still, same) = (try found(0.05, "never", most: 384), try found(0.05, "rehearsed", most: 384))
+    #expect(still.accuracy == 1 && same == still, "\(still), \(same)")
+    let (all, asMany) = (try found(2, "never", most: 384), try found(2, "rehearsed", most: 384))
+    #expect(all == asMany && all.forwards > 150 * scene.documents.reduce(0) { $0 + $1.count }, "\(all), \(asMany)")
+  }
+
   /// Scores that know the covariance of the residual order candidates no worse than those that know its variances, clean and under noise.
   @Test func whitenedAnchorsAreNoWorse() throws {
     let scene = try Scene(documents: 20)
