@@ -89,18 +89,23 @@ import Testing
     #expect(known > 0.3 && withheld > known - 0.05, "known \(known), withheld \(withheld)")
   }
 
-  /// K1: the victim's adapters are unknown. The texts are random, so the language model has no say here (λ = 0). Matching with the public weights alone loses tokens; self-training wins them back.
-  @Test func foreignAdaptersAreLearned() throws {
-    var scene = try Scene(documents: 150, length: 14)
+  /// A victim with adapters on every matrix, large enough to mislead whoever does not know them.
+  private static func fineTuned(_ model: LlamaModel) -> LlamaModel {
     let settings = AdapterSettings(targets: AdapterTarget.allCases, rank: 2, alpha: 2)
-    var victim = TrainableStack(scene.model.stack, settings, seed: 7)
+    var victim = TrainableStack(model.stack, settings, seed: 7)
     var generator = CounterRandom(seed: 8, stream: "victim").generator()
     for i in victim.adapters.indices {
       for name in victim.adapters[i].names where name.text.hasSuffix("lora_B") {
         for k in victim.adapters[i][name].indices { victim.adapters[i][name][k] = Float.random(in: -0.3...0.3, using: &generator) }
       }
     }
-    let view = try Self.view(scene, DefensePlan(name: "none"), p: 2, model: scene.model.replacing(victim.adapted))
+    return model.replacing(victim.adapted)
+  }
+
+  /// K1: the victim's adapters are unknown. The texts are random, so the language model has no say here (λ = 0). Matching with the public weights alone loses tokens; self-training wins them back.
+  @Test func foreignAdaptersAreLearned() throws {
+    var scene = try Scene(documents: 150, length: 14)
+    let view = try Self.view(scene, DefensePlan(name: "none"), p: 2, model: Self.fineTuned(scene.model))
     scene.means.knowledge = .k1
     let without = scene.accuracy(
       try scene.attack(
@@ -119,19 +124,11 @@ import Testing
   /// The same through a clip that cuts most states: what is fitted is what was sent.
   @Test func foreignAdaptersAreLearnedThroughAClip() throws {
     var scene = try Scene(documents: 150, length: 14)
-    let settings = AdapterSettings(targets: AdapterTarget.allCases, rank: 2, alpha: 2)
-    var victim = TrainableStack(scene.model.stack, settings, seed: 7)
-    var generator = CounterRandom(seed: 8, stream: "victim").generator()
-    for i in victim.adapters.indices {
-      for name in victim.adapters[i].names where name.text.hasSuffix("lora_B") {
-        for k in victim.adapters[i][name].indices { victim.adapters[i][name][k] = Float.random(in: -0.3...0.3, using: &generator) }
-      }
-    }
     let states = scene.means.states(of: scene.documents, inputBlocks: 2)
     let norms = (0..<states.rows).map { Double(states[row: $0].reduce(0) { $0 + $1 * $1 }).squareRoot() }.sorted()
     let clip = norms[norms.count / 5]
     let defense = DefensePlan(name: "gaussian", noise: .sigma(0.002 * clip), clip: clip)
-    let view = try Self.view(scene, defense, p: 2, model: scene.model.replacing(victim.adapted))
+    let view = try Self.view(scene, defense, p: 2, model: Self.fineTuned(scene.model))
     scene.means.knowledge = .k1
     let profile = scene.accuracy(
       try scene.attack("sequential-matching", ["mismatch": .string("profile"), "prior_weight": .number(0)], on: view))
