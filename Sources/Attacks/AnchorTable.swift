@@ -29,7 +29,7 @@ package struct AnchorTable: Sendable {
 
   /// The same of what a defense leaves of the states: of their clipped, rounded or sparsified selves.
   static func at(_ inputBlocks: Int, _ means: AttackerMeans, feature: StateFeature? = nil, noise: NoiseStatement) -> AnchorTable {
-    let law = "clip \(noise.clip.map { "\($0) \(noise.law == .laplace)" } ?? "none") step \(noise.step ?? 0) kept \(noise.kept ?? 0)"
+    let law = "clip \(noise.clip.map { "\($0) \(noise.clippedNorm.rawValue)" } ?? "none") step \(noise.step ?? 0) kept \(noise.kept ?? 0)"
     return means.memory.table("anchors/\(inputBlocks)/\(feature?.name ?? "")/\(law)") {
       let (stack, compute) = (means.model.stack[0..<inputBlocks], means.model.compute)
       func observed(_ states: Matrix) -> Matrix {

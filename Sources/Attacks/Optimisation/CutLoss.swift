@@ -107,7 +107,7 @@ package struct CutLoss: Sendable {
   /// x · min(1, bound / ‖x‖), and the factor.
   private func clipped(_ state: ArraySlice<Float>) -> ([Float], Float) {
     guard let clip = noise.clip else { return (Array(state), 1) }
-    let norm = noise.law == .laplace ? state.reduce(0) { $0 + abs($1) } : state.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let norm = noise.clippedNorm == .l1 ? state.reduce(0) { $0 + abs($1) } : state.reduce(0) { $0 + $1 * $1 }.squareRoot()
     let factor = norm > Float(clip) ? Float(clip) / norm : 1
     return (factor < 1 ? state.map { $0 * factor } : Array(state), factor)
   }
@@ -117,7 +117,7 @@ package struct CutLoss: Sendable {
     guard let clip = noise.clip.map(Float.init), clip > 0 else { return }
     let along = zip(gradient, sent).reduce(0) { $0 + $1.0 * $1.1 }
     for c in gradient.indices {
-      let direction: Float = noise.law == .laplace ? (sent[c] < 0 ? -1 : 1) / clip : sent[c] / (clip * clip)
+      let direction: Float = noise.clippedNorm == .l1 ? (sent[c] < 0 ? -1 : 1) / clip : sent[c] / (clip * clip)
       gradient[c] = factor * (gradient[c] - direction * along)
     }
   }
