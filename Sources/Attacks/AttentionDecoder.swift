@@ -98,7 +98,9 @@ package struct AttentionDecoder: Attack {
       if let stored = means.inverters?.decoder(key, like: training.form(means.model, inputBlocks: view.partition.input)) { return stored }
       let curriculum = try DecoderCurriculum(like: view, observation, law, means: means, synthetic: synthetic)
       let made = try training.outcome(
-        curriculum, model: means.model, inputBlocks: view.partition.input, seed: means.trainingSeed, progress: progress)
+        curriculum, model: means.model, inputBlocks: view.partition.input, seed: means.trainingSeed,
+        resumed: { means.inverters?.interrupted(key, from: $0, rates: DecoderTraining.candidateRates.count) },
+        save: { try means.inverters?.save(interrupted: $0, key) }, progress: progress)
       try means.inverters?.save(made, key)
       return made
     }

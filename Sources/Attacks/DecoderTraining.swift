@@ -69,38 +69,56 @@ struct DecoderTraining: Sendable, Hashable {
       mode: mode, inputMap: hasInputMap ? map : nil, blocks: blocks, norm: model.head.norm, head: model.head, narrow: precision == .bf16)
   }
 
-  /// Trains a decoder. Randomness: `seed`; the same arguments give the same decoder on one machine unless the budget cuts training short.
+  /// Trains a decoder. Randomness: `seed`; the same arguments give the same decoder on one machine unless the budget cuts training short, stopped and gone
+  /// on with or not.
   /// - Parameters:
   ///   - model: the public checkpoint.
   ///   - inputBlocks: blocks before the cut; the decoder has as many.
+  ///   - resumed: where an earlier process stopped, given the decoder that it started from.
+  ///   - save: told of every state worth keeping; may throw to stop.
   ///   - progress: fraction done; may throw to stop.
   func outcome(
-    _ curriculum: DecoderCurriculum, model: LlamaModel, inputBlocks: Int, seed: UInt64, progress: (Double) throws -> Void
+    _ curriculum: DecoderCurriculum, model: LlamaModel, inputBlocks: Int, seed: UInt64,
+    resumed: (InversionDecoder) -> DecoderProgress? = { _ in nil }, save: (DecoderProgress) throws -> Void = { _ in },
+    progress: (Double) throws -> Void
   ) throws -> TrainedDecoder {
     let began = Date()
     let run = Run(self, curriculum, seed: seed, compute: model.compute)
     let start = run.start(model, inputBlocks: inputBlocks)
-    var rate = learningRate ?? Self.candidateRates[0]
-    var done = 0.0
-    if learningRate == nil {
-      let trial = max(1, Int(Double(steps) * Self.trialShare))
-      var best = Double.infinity
-      for candidate in Self.candidateRates {
-        let deadline = Date(timeIntervalSinceNow: budgetSeconds * Self.trialShare / 1.5)
-        let tried = try run.trained(start, rate: candidate, steps: trial, until: deadline) { try progress(done + 0.08 * $0) }
-        let loss = run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!
-        if loss < best { (best, rate) = (loss, candidate) }
-        done += 0.08
+    var state = resumed(start) ?? DecoderProgress(start)
+    let before = state.seconds
+    func spent() -> Double { before + Date().timeIntervalSince(began) }
+    let rates = learningRate.map { [$0] } ?? Self.candidateRates
+    // A rate that stands alone is not tried.
+    let trialShare = rates.count > 1 ? 0.08 : 0
+    if rates.count > 1 {
+      let trial = DecoderCourse.Limits(steps: max(1, Int(Double(steps) * Self.trialShare)), seconds: budgetSeconds * Self.trialShare / 1.5)
+      for candidate in rates.dropFirst(state.trials.count) {
+        let done = trialShare * Double(state.trials.count)
+        let tried = try run.trained(DecoderCourse(start), rate: candidate, trial) { _ in
+        } progress: {
+          try progress(done + trialShare * $0)
+        }
+        state.trials.append(run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!)
+        state.seconds = spent()
+        try save(state)
       }
     }
-    var (decoder, taken) = try run.trained(
-      start, rate: rate, steps: steps, until: began.addingTimeInterval(budgetSeconds)
-    ) { try progress(done + (1 - done) * $0) }
+    let rate = state.trials.isEmpty ? rates[0] : rates[state.trials.indices.min { state.trials[$0] < state.trials[$1] }!]
+    let done = trialShare * Double(rates.count)
+    let limits = DecoderCourse.Limits(steps: steps, seconds: max(1e-3, budgetSeconds - spent() + state.course.seconds))
+    state.course = try run.trained(state.course, rate: rate, limits) { course in
+      (state.course, state.seconds) = (course, spent())
+      try save(state)
+    } progress: {
+      try progress(done + (1 - done) * $0)
+    }
+    var decoder = state.course.decoder
     let fits = run.heldOut(decoder, temperatures: Self.temperatures)
     let best = fits.indices.min { fits[$0].loss < fits[$1].loss }!
     decoder.temperature = Self.temperatures[best]
     return TrainedDecoder(
-      decoder: decoder, source: curriculum.source, learningRate: rate, steps: taken, seconds: Date().timeIntervalSince(began),
+      decoder: decoder, source: curriculum.source, learningRate: rate, steps: state.course.step, seconds: spent(),
       heldOutLoss: fits[best].loss, heldOutAccuracy: fits[best].accuracy)
   }
 }
@@ -168,24 +186,30 @@ private struct Run {
 
   // MARK: - Training
 
-  /// Up to `steps` steps: the rate rises over the first twentieth, then falls linearly to zero as steps or time run out, whichever is first.
-  func trained(_ start: InversionDecoder, rate: Double, steps: Int, until deadline: Date, progress: (Double) throws -> Void) throws -> (
-    decoder: InversionDecoder, steps: Int
-  ) {
+  /// Goes on until the steps or seconds of `limits` are used up: the rate rises over the first twentieth of whichever is nearer, then falls linearly to
+  /// zero. `save` is told where training stands every `DecoderCourse.interval` steps.
+  func trained(
+    _ start: DecoderCourse, rate: Double, _ limits: DecoderCourse.Limits, save: (DecoderCourse) throws -> Void,
+    progress: (Double) throws -> Void
+  ) throws -> DecoderCourse {
     let schedule = LearningRateSchedule(peak: Float(rate), warmup: 50, steps: 1000)
-    var decoder = start
-    var optimizer = DecoderOptimizer(decoder)
+    var course = start
     var real = Shuffle(trained, random("order/real"))
     var synthetic = curriculum.synthetic.map { Shuffle(Array($0.passages.indices), random("order/synthetic")) }
+    let share = synthetic == nil ? training.batch : (training.batch + 1) / 2
+    // The passages of a step follow from its number: those of earlier steps are passed over.
+    for _ in 0..<course.step {
+      _ = real.next(share)
+      if training.batch > share { _ = synthetic?.next(training.batch - share) }
+    }
     let began = Date()
-    let allowed = max(1e-3, deadline.timeIntervalSince(began))
-    var step = 0
-    while step < steps {
-      let elapsed = Date().timeIntervalSince(began)
-      let done = max(Double(step) / Double(steps), elapsed / allowed)
+    while course.step < limits.steps {
+      course.seconds = start.seconds + Date().timeIntervalSince(began)
+      let done = max(Double(course.step) / Double(limits.steps), course.seconds / limits.seconds)
       guard done < 1 else { break }
+      if course.step > start.step, course.step % DecoderCourse.interval == 0 { try save(course) }
       try progress(done)
-      let share = synthetic == nil ? training.batch : (training.batch + 1) / 2
+      let step = course.step
       var observed = curriculum.real.observed(real.next(share), law: curriculum.law, draw: random("noise/real/\(step)"), compute)
       if let pairs = curriculum.synthetic, training.batch > share {
         observed =
@@ -193,11 +217,10 @@ private struct Run {
           + pairs.observed(
             synthetic!.next(training.batch - share), law: curriculum.law, draw: random("noise/synthetic/\(step)"), compute)
       }
-      let (_, gradients) = decoder.gradients(observed, negatives: training.negatives, draw: random("negatives/\(step)"))
-      optimizer.update(&decoder, gradients, rate: schedule.rate(Int(done * 1000)))
-      step += 1
+      let (_, gradients) = course.decoder.gradients(observed, negatives: training.negatives, draw: random("negatives/\(step)"))
+      course.optimizer.update(&course.decoder, gradients, rate: schedule.rate(Int(done * 1000)))
     }
-    return (decoder, step)
+    return course
   }
 
   /// Passages in a new random order every time round.

@@ -112,7 +112,7 @@ struct DecoderOptimizer: Sendable {
   private var map: AdamW.Moments
   private var bias: AdamW.Moments
   private var norm: AdamW.Moments
-  private var step = 0
+  private(set) var step = 0
 
   /// FedSEA's rule (β .9, .999, ε 1e-5, decay .01) by default.
   init(_ decoder: InversionDecoder, rule: AdamW = AdamW()) {
@@ -133,5 +133,33 @@ struct DecoderOptimizer: Sendable {
     guard decoder.inputMap != nil, let weight = gradients.map else { return }
     rule.update(&decoder.inputMap!.weight.values, gradient: weight.values, &map, rate: rate, step: step, gradientScale: factor)
     rule.update(&decoder.inputMap!.bias, gradient: gradients.bias, &bias, rate: rate, step: step, gradientScale: factor)
+  }
+
+  // MARK: - For files
+
+  /// First and second moments by the names that `InversionDecoder.tensors` gives to what they are of, in a fixed order.
+  var moments: [(name: String, moments: AdamW.Moments)] {
+    var out = [("input_map.weight", map), ("input_map.bias", bias)].filter { !$0.1.first.isEmpty }
+    for (i, block) in blocks.moments.enumerated() {
+      out += block.sorted { $0.key.text < $1.key.text }.map { ("blocks.\(i).\($0.key.text)", $0.value) }
+    }
+    return out + [("norm.weight", norm)]
+  }
+
+  /// The optimizer as it was after `step` steps.
+  /// - Parameter read: the moments of a name, each of `count` values.
+  func restored(step: Int, _ read: (_ name: String, _ count: Int) throws -> AdamW.Moments) throws -> DecoderOptimizer {
+    var out = self
+    func known(_ name: String, _ own: AdamW.Moments) throws -> AdamW.Moments {
+      own.first.isEmpty ? own : try read(name, own.first.count)
+    }
+    (out.map, out.bias) = (try known("input_map.weight", map), try known("input_map.bias", bias))
+    for i in blocks.moments.indices {
+      for (name, own) in blocks.moments[i] { out.blocks.moments[i][name] = try known("blocks.\(i).\(name.text)", own) }
+      out.blocks.steps[i] = step
+    }
+    out.norm = try known("norm.weight", norm)
+    out.step = step
+    return out
   }
 }

@@ -213,7 +213,7 @@ extension SequentialMatching {
   ) throws -> (Reconstruction, forwards: Int) {
     var plain = likelihood
     plain.profiles = false
-    let anchors = candidates == .proposals ? CandidateOrder(stack.blocks.count, plain, means) : nil
+    let anchors = candidates.isAnchored ? CandidateOrder(stack.blocks.count, plain, means) : nil
     var decoder = SecretOrderDecoder(self, observed, plain, stack, anchors: anchors, means)
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     for first in stride(from: 0, to: view.documents, by: Self.documentsInSecretOrder) {

@@ -36,6 +36,7 @@ struct SequentialDecoder {
   private let model: LlamaModel
   private let stack: BlockStack
   private let anchors: CandidateOrder?
+  private let reader: TrainedInverter.Reader?
   private let likelihood: CandidateLikelihood
   private let target: CandidateLikelihood.Target
   private let prior: LanguagePrior
@@ -50,11 +51,12 @@ struct SequentialDecoder {
   ///   - ranges: rows of `observed` of each document.
   ///   - stack: the client's blocks as the attacker knows them.
   ///   - anchors: at the depth of `stack`; nil tries candidates in the order of the language model.
+  ///   - reader: of `observed`, by the inverter of `anchors`.
   init(
     _ settings: SequentialMatching, _ observed: Matrix, _ ranges: [Range<Int>], _ likelihood: CandidateLikelihood, stack: BlockStack,
-    anchors: CandidateOrder?, _ means: AttackerMeans
+    anchors: CandidateOrder?, reader: TrainedInverter.Reader? = nil, _ means: AttackerMeans
   ) {
-    self.anchors = anchors
+    (self.anchors, self.reader) = (anchors, reader)
     (self.settings, self.ranges, self.likelihood, self.stack, model) = (settings, ranges, likelihood, stack, means.model)
     self.observed = observed
     target = likelihood.target(observed)
@@ -151,7 +153,9 @@ struct SequentialDecoder {
   /// The order in which candidates will be tried.
   private func proposals(_ hypotheses: [Hypothesis], at t: Int) -> [SequentialSearch] {
     var likelihoods: Matrix? = nil
-    if let anchors {
+    if let reader, t > 0 {
+      likelihoods = reader.evidence(hypotheses.map { ranges[$0.document].lowerBound + t }, model.compute)
+    } else if let anchors {
       var y = Matrix(rows: hypotheses.count, columns: observed.columns)
       for (i, hypothesis) in hypotheses.enumerated() { y[row: i] = observed[row: ranges[hypothesis.document].lowerBound + t] }
       var scorer = anchors.later

@@ -26,6 +26,11 @@ package struct SequentialMatching: Attack {
     case languageModel = "language-model"
     /// By prior times anchor likelihood (`AnchorTable`), until the rest cannot matter.
     case proposals
+    /// The same, with the evidence of the learned linear inverter (A2) in the place of the anchors' until candidates were tried.
+    case inverter
+
+    /// Whether anchors are asked.
+    var isAnchored: Bool { self == .proposals || self == .inverter }
   }
 
   /// What is done about weights that may differ from the victim's (K1: fine-tuning unknown to the attacker).
@@ -44,11 +49,12 @@ package struct SequentialMatching: Attack {
       "about 10 candidate forwards through p blocks a token on clean states, hundreds under noise; one model forward a token for the prior",
     knowledge: .k1, channels: [.inputHiddenStates],
     settings: [
-      "candidates": "proposals (default), language-model or exhaustive",
+      "candidates":
+        "in which order: proposals (default), of anchors and language model; inverter, of the linear learned-inverter in the anchors' place, trained where it is not stored, where the weights are known and states are compared as they are; language-model; exhaustive, all of them",
       "beam": "hypotheses kept per document, default 1",
-      "widen":
-        "never (default); rehearsed: again with 4 hypotheses where noise leaves doubt, 4 read more of eight public passages, and the first pass tried 150 candidates a token at most",
-      "prior_weight": "λ, default 1",
+      "tune":
+        "never (default); rehearsed: where noise leaves doubt and the first pass tried 150 candidates a token at most, again with the λ that explains eight public passages best, and with 4 hypotheses if these read more of them",
+      "prior_weight": "λ, default 1; where it is tuned, the first value tried",
       "prior_trust":
         "adaptive (default): the language model's prior is mixed with the unigram, by how well each explained the states so far; full: as if the prefix were certain",
       "max_candidates": "most candidates evaluated per position, default the whole vocabulary",
@@ -58,15 +64,16 @@ package struct SequentialMatching: Attack {
 
   package static let rules: [String: SettingRule] = [
     "candidates": .choice(Candidates.allCases.map(\.rawValue)), "beam": .integer(1...64),
-    "widen": .choice(Widening.allCases.map(\.rawValue)), "prior_weight": .number(0...10),
+    "tune": .choice(Tuning.allCases.map(\.rawValue)), "prior_weight": .number(0...10),
     "max_candidates": .integer(1...(1 << 30)), "prior_trust": .choice(Trust.allCases.map(\.rawValue)),
     "mismatch": .choice(Mismatch.allCases.map(\.rawValue)),
   ]
 
   let candidates: Candidates
-  private(set) var beam: Int
-  private let widening: Widening
-  let priorWeight: Float
+  /// Set anew by `decodedAsTuned`, as `priorWeight` is.
+  var beam: Int
+  var priorWeight: Float
+  private let tuning: Tuning
   let maxCandidates: Int
   let mismatch: Mismatch
   let trust: Trust
@@ -75,7 +82,7 @@ package struct SequentialMatching: Attack {
     let reader = SettingReader(settings, of: Self.description.name)
     candidates = try reader.choice("candidates", default: .proposals)
     beam = try reader.integer("beam", default: 1, in: 1...64)
-    widening = try reader.choice("widen", default: .never)
+    tuning = try reader.choice("tune", default: .never)
     priorWeight = Float(try reader.real("prior_weight", default: 1, in: 0...10))
     trust = try reader.choice("prior_trust", default: .adaptive)
     mismatch = try reader.choice("mismatch", default: .auto)
@@ -120,66 +127,43 @@ package struct SequentialMatching: Attack {
     let isSmooth = ![.permuted, .quantized, .sparsified].contains(observation.noise.law)
     let adapts = isForeign && mismatch != .profile && isSmooth
     let passes = adapts ? 3.0 : 1.0
-    if widening == .rehearsed, beam < Self.wideBeam, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
-      var (found, forwards) = try decodedAsWideAsUseful(view, observed, likelihood, sigma: sigma, stack, means, progress)
+    let order =
+      try candidates == .inverter && !isForeign && likelihood.feature == nil ? inverterOrder(view, likelihood, means, progress) : nil
+    if tuning == .rehearsed, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
+      var (found, forwards) = try decodedAsTuned(view, observed, likelihood, sigma: sigma, stack, means, anchors: order, progress)
       found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
       return found
     }
-    var (found, forwards) = try decode(view, observed, likelihood, stack, means) { try progress($0 / passes) }
-    var notes: [String] = []
-    if isForeign, mismatch != .profile, !isSmooth {
-      notes.append("nothing was learned of foreign weights: \(observation.noise.law.rawValue) states cannot be trained through")
-    }
+    var (found, forwards) = try decode(view, observed, likelihood, stack, means, anchors: order) { try progress($0 / passes) }
     if adapts {
-      notes.append("nothing was learned of foreign weights: too few texts, or no more is left than the noise explains")
-    }
-    if adapts,
-      let victim = try VictimModel(
+      if let victim = try VictimModel(
         view, observation, found, sigma: sigma, stack: stack, method: mismatch, means, progress: { try progress((1 + $0) / passes) })
-    {
-      likelihood.correction = victim.correction
-      let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress((2 + $0) / passes) }
-      (found, forwards) = (second, forwards + more)
-      let (before, after) = victim.residuals
-      notes = ["foreign weights: \(before) of the states' power was unexplained on held-out texts, \(after) after self-training"]
+      {
+        likelihood.correction = victim.correction
+        let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress((2 + $0) / passes) }
+        (found, forwards) = (second, forwards + more)
+        let (before, after) = victim.residuals
+        found.notes.append(
+          "foreign weights: \(before) of the states' power was unexplained on held-out texts, \(after) after self-training")
+      } else {
+        found.notes.append("nothing was learned of foreign weights: too few texts, or no more is left than the noise explains")
+      }
+    } else if isForeign, mismatch != .profile {
+      found.notes.append("nothing was learned of foreign weights: \(observation.noise.law.rawValue) states cannot be trained through")
     }
-    found.notes += notes
     found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
     return found
   }
 
-  enum Widening: String, CaseIterable { case never, rehearsed }
-
-  /// Passages of a rehearsal, the wider beam, the share of tokens in doubt below which it is not worth it, and the candidates a token above which it takes
-  /// too long: it tries about six times as many.
-  private static let (rehearsed, wideBeam, littleDoubt, mostForwards) = (8, 4, 0.005, 150)
-
-  /// One hypothesis a document; where its posterior leaves doubt, and four read more of public passages that were sent as the private ones were, again with
-  /// four.
-  private func decodedAsWideAsUseful(
-    _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, sigma: Double, _ stack: BlockStack,
-    _ means: AttackerMeans,
-    _ progress: (Double) throws -> Void
-  ) throws -> (Reconstruction, forwards: Int) {
-    var (found, forwards) = try decode(view, observed, likelihood, stack, means) { try progress(0.3 * $0) }
-    let posterior = found.posterior!
-    let doubt = (0..<view.tokens).reduce(0.0) { $0 + 1 - exp(Double(posterior.logProbabilities[$1 * posterior.width])) }
-    let count = means.auxiliary.count
-    guard doubt > Self.littleDoubt * Double(view.tokens), forwards <= Self.mostForwards * view.tokens, count > 0 else {
-      return (found, forwards)
-    }
-    let rehearsal = means.rehearsal(like: view, passages: max(0, count - Self.rehearsed)..<count, sigma: sigma, stream: "beam")
-    guard let states = rehearsal.view.observations[.inputHiddenStates]?.values else { return (found, forwards) }
-    func wrong(_ matching: SequentialMatching, from start: Double) throws -> Int {
-      let (tried, more) = try matching.decode(rehearsal.view, states, likelihood, stack, means) { try progress(start + 0.1 * $0) }
-      forwards += more
-      return zip(tried.tokens, rehearsal.truth).reduce(0) { $0 + zip($1.0, $1.1).count { $0 != $1 } }
-    }
-    var wider = self
-    wider.beam = Self.wideBeam
-    guard try wrong(wider, from: 0.3) < wrong(self, from: 0.4) else { return (found, forwards) }
-    let (again, more) = try wider.decode(view, observed, likelihood, stack, means) { try progress(0.5 + 0.5 * $0) }
-    return (again, forwards + more)
+  /// Candidates in the order of the inverter that `learned-inverter` trains by default for the cut and noise of `view`.
+  private func inverterOrder(
+    _ view: AdversaryView, _ likelihood: CandidateLikelihood, _ means: AttackerMeans, _ progress: (Double) throws -> Void
+  ) throws -> CandidateOrder {
+    let settings = try InverterSettings(SettingReader([:], of: LearnedInverter.description.name))
+    let task = InverterTask(view, means, estimatingSigma: true)
+    // Progress stands still: how much of the whole the training is depends on whether it is stored.
+    let inverter = try means.inverter(settings.recipe(.linear, width: 1, isMatched: false, task), task) { _ in try progress(0) }
+    return CandidateOrder(view.partition.input, likelihood, inverter: inverter, means)
   }
 
   /// One pass over all documents, left to right in each.
@@ -193,10 +177,12 @@ package struct SequentialMatching: Attack {
   ) throws -> (Reconstruction, forwards: Int) {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
-    let anchors = candidates == .proposals ? given ?? CandidateOrder(stack.blocks.count, likelihood, means) : nil
+    let anchors = candidates.isAnchored ? given ?? CandidateOrder(stack.blocks.count, likelihood, means) : nil
+    let reader = anchors?.inverter.map { TrainedInverter.Reader($0, observed, offsets: view.offsets, means.model.compute) }
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
-      var decoder = SequentialDecoder(self, observed, group.map(view.range), likelihood, stack: stack, anchors: anchors, means)
+      var decoder = SequentialDecoder(
+        self, observed, group.map(view.range), likelihood, stack: stack, anchors: anchors, reader: reader, means)
       let rows = group.reduce(0) { $0 + view.range(of: $1).count }
       let documents = try decoder.decode {
         try progress((Double(view.offsets[first]) + $0 * Double(rows)) / Double(max(1, view.tokens)))

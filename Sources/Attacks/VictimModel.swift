@@ -116,8 +116,9 @@ struct VictimModel: Sendable {
           // and tokens that are not believed do not count.
           let size = y[row: r].reduce(0) { $0 + $1 * $1 }
           let weight = first.contains(r) || !isSure[rows[r]] ? 0 : 1 / max(size, 1e-12)
-          for c in 0..<gradient.columns { gradient[r, c] = (sent[r, c] - y[r, c]) * weight }
-          clipping.backThroughClip(&gradient, row: r, states: output)
+          var own = zip(sent[row: r], y[row: r]).map { ($0 - $1) * weight }
+          clipping.backThroughClip(&own, state: output[row: r])
+          gradient[row: r] = own[...]
         }
         var gradients = trainable.zeroGradients
         _ = trainable.backward(gradient, tape, gradients: &gradients)

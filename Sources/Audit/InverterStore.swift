@@ -4,13 +4,14 @@ package import Foundation
 package struct InverterStore: Sendable {
   /// Holds one folder an inverter; made when the first is stored.
   package let folder: URL
+  /// What tells the weights from others: SHA-256 of the checkpoint, and that of the adapters where fine-tuned ones are known.
+  package let weights: String
   /// Lowercase hex.
-  package let checkpointSHA256: String
   package let tokenizerSHA256: String
   /// Told of files that cannot be used, for the person who runs the audit.
   package let notice: @Sendable (String) -> Void
 
-  package init(folder: URL, checkpointSHA256: String, tokenizerSHA256: String, notice: @escaping @Sendable (String) -> Void) {
-    (self.folder, self.checkpointSHA256, self.tokenizerSHA256, self.notice) = (folder, checkpointSHA256, tokenizerSHA256, notice)
+  package init(folder: URL, weights: String, tokenizerSHA256: String, notice: @escaping @Sendable (String) -> Void) {
+    (self.folder, self.weights, self.tokenizerSHA256, self.notice) = (folder, weights, tokenizerSHA256, notice)
   }
 }

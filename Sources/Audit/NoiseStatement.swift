@@ -86,19 +86,18 @@ extension NoiseStatement {
     return out
   }
 
-  /// Gradient of the states before the clip, in place of that after it, at row `row` [C]: with s = bound / ‖x‖ where that is below 1,
+  /// Gradient of a state before the clip, in place of that after it, both [C]: with s = bound / ‖x‖ where that is below 1,
   ///
   ///     ∂/∂x = s (g − n (x·g) / ‖x‖),   n the gradient of the norm: x / ‖x‖₂ or sign x
-  package func backThroughClip(_ gradient: inout Matrix, row: Int, states: Matrix) {
+  package func backThroughClip(_ gradient: inout [Float], state x: ArraySlice<Float>) {
     guard let clip else { return }
-    let x = states[row: row]
     let size = clippedNorm == .l1 ? x.reduce(0) { $0 + abs($1) } : x.reduce(0) { $0 + $1 * $1 }.squareRoot()
     guard size > Float(clip) else { return }
-    let along = zip(x, gradient[row: row]).reduce(0) { $0 + $1.0 * $1.1 } / size
+    let along = zip(x, gradient).reduce(0) { $0 + $1.0 * $1.1 } / size
     let scale = Float(clip) / size
     for (c, value) in x.enumerated() {
       let normal = clippedNorm == .l1 ? (value > 0 ? 1 : value < 0 ? -1 : 0) : value / size
-      gradient[row, c] = scale * (gradient[row, c] - normal * along)
+      gradient[c] = scale * (gradient[c] - normal * along)
     }
   }
 

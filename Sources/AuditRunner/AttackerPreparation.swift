@@ -13,7 +13,7 @@ package enum AttackerPreparation {
       model: plan.threatModel.knowledge < .k2 ? loaded.model : try Victim.stored(plan, loaded: loaded, store: store),
       auxiliary: try PublicText.passages(plan, seed: PrivateCorpus.textSeed, tokenizer: loaded.tokenizer, store: store),
       excluded: loaded.excludedTokens, seed: UInt64(seed), memory: AttackerMemory(),
-      knowledge: plan.threatModel.knowledge, inverters: InverterStore(loaded, in: store, for: plan),
+      knowledge: plan.threatModel.knowledge, inverters: try InverterStore(loaded, in: store, for: plan),
       encode: { [tokenizer = loaded.tokenizer] in tokenizer.encode($0) })
   }
 }

@@ -152,7 +152,9 @@ package final class AuditRunner {
   ) throws -> CellFile {
     let began = Date()
     // The exchange, every attack, every inference and the reference are one share each of what the bar counts.
-    let (attacks, inferences) = (cell.plan.attacks.count, cell.plan.inference.count)
+    let control = plants ? StandingControls.shuffled(cell.plan) : nil
+    let planned = StandingControls.completed(cell.plan.attacks) + [control].compactMap { $0 }
+    let (attacks, inferences) = (planned.count, cell.plan.inference.count)
     let shares = Double(1 + attacks + inferences + (cell.plan.reference > 0 ? 1 : 0))
     func teller(after done: Int, of count: Int = 1) -> (String, Double) throws -> Void {
       { stage, part in try self.report(tally.progress("\(cell.id): \(stage)", (Double(done) + part * Double(count)) / shares)) }
@@ -188,7 +190,8 @@ package final class AuditRunner {
 
     // Where documents are sent again, messages are of sends and not of documents.
     let messages = cell.plan.dataset.repeats > 1 ? [] : exchange.messages
-    let attacked = try attack(cell, bench, scoring, messages, path, means, material, teller(after: 1, of: attacks))
+    let attacked = try attack(planned, cell, bench, scoring, messages, path, means, material, teller(after: 1, of: attacks))
+    let reported = attacked.scored.filter { $0.attack != control?.label }
     let states = try ViewFile.read(path, channels: [.inputHiddenStates])
     let planted = plants ? try PlantedLeak.control(setting, cell: cell.id, bench.means, bench.scoring) : nil
     var settings = cell.settings
@@ -198,12 +201,12 @@ package final class AuditRunner {
     ).run(teller(after: 1 + attacks, of: inferences))
     let comparing = teller(after: 1 + attacks + inferences)
     return CellFile(
-      cell: cell.id, origin: origin, results: scoring.results(attacked.scored, cell: cell.id, settings: settings),
-      samples: attacked.samples,
+      cell: cell.id, origin: origin, results: scoring.results(reported, cell: cell.id, settings: settings),
+      samples: reported.flatMap { scoring.samples($0, cell: cell.id) },
       utility: Comparison.perplexity(
         exchange.lossPerDocument, lengths: exchange.promptLengths, cell: cell.id, settings: settings, seed: cell.seed),
       timings: ["forward": forwardSeconds, "total": Date().timeIntervalSince(began)],
-      reference: try Comparison.reference(states, attacked.scored, cell, bench, settings: settings) {
+      reference: try Comparison.reference(states, reported, cell, bench, settings: settings) {
         try comparing("bayes-reference", $0)
       },
       plantedLeak: planted, shuffled: attacked.shuffled,
@@ -212,20 +215,19 @@ package final class AuditRunner {
 
   private struct Attacked {
     var scored: [Scoring.Scored] = []
-    var samples: [SampleRecord] = []
     var shuffled: [ShuffledControl] = []
     var failures: [AttackFailure] = []
     var warnings: [String] = []
   }
 
-  /// Every attack of the plan on one view. One that fails is noted, and the others go on; only an interruption stops the cell.
+  /// Every attack of the plan and every control on one view. One that fails is noted, and the others go on; only an interruption stops the cell.
   private func attack(
-    _ cell: PlanCell, _ bench: Workbench, _ scoring: Scoring, _ messages: [Int], _ path: String, _ means: AttackerMeans,
-    _ material: PublicMaterial, _ tell: (String, Double) throws -> Void
+    _ planned: [AttackPlan], _ cell: PlanCell, _ bench: Workbench, _ scoring: Scoring, _ messages: [Int], _ path: String,
+    _ means: AttackerMeans, _ material: PublicMaterial, _ tell: (String, Double) throws -> Void
   ) throws -> Attacked {
     var out = Attacked()
     let count = bench.corpus.documents.count
-    let attacks = try cell.plan.attacks.map { ($0.label, $0.chosen(of: count, seed: cell.seed), try AttackRoster.make($0)) }
+    let attacks = try planned.map { ($0.label, $0.chosen(of: count, seed: cell.seed), try AttackRoster.make($0)) }
     for (k, (label, chosen, attack)) in attacks.enumerated() {
       let start = Date()
       do {
@@ -246,7 +248,6 @@ package final class AuditRunner {
           chosen: chosen)
         out.scored.append(entry)
         out.warnings += found.warnings
-        out.samples += scoring.samples(entry, cell: cell.id)
       } catch let fault as Fault where fault.code != .interrupted {
         out.failures.append(AttackFailure(cell: cell.id, attack: label, message: fault.description))
       }
@@ -279,7 +280,7 @@ package final class AuditRunner {
     var timings = ["load": loadSeconds, "run": seconds, "cells": cells.reduce(0) { $0 + ($1.timings["total"] ?? 0) }]
     timings["forward"] = cells.reduce(0) { $0 + ($1.timings["forward"] ?? 0) }
     let descriptions =
-      AttackRoster.descriptions.filter { known in plan.attacks.contains { $0.name == known.name } }
+      AttackRoster.descriptions.filter { known in StandingControls.completed(plan.attacks).contains { $0.name == known.name } }
       + InferenceCatalog.descriptions.filter { known in plan.inference.contains { $0.name == known.name } }
     let (results, failures) = (cells.flatMap(\.results), cells.flatMap(\.failures))
     var record = AuditRecord(

@@ -4,12 +4,13 @@ import Fetching
 import Foundation
 
 extension InverterStore {
-  /// `checkpoints/inverters` of the project, for the weights of `loaded`; notices go to stderr. Nil where the attacker of `plan` knows a victim's
-  /// fine-tuned weights: the store's key names the checkpoint, which does not tell those apart.
-  init?(_ loaded: LoadedModel, in store: ArtifactStore, for plan: AuditPlan) {
-    guard plan.victim == nil || plan.threatModel.knowledge < .k2 else { return nil }
+  /// `checkpoints/inverters` of the project, for the weights that the attacker of `plan` knows: those of `loaded`, or the victim's fine-tuned ones, which
+  /// must be on disk. Notices go to stderr. Throws where the victim's adapters cannot be read.
+  init(_ loaded: LoadedModel, in store: ArtifactStore, for plan: AuditPlan) throws {
+    let adapters = plan.threatModel.knowledge < .k2 ? nil : try Victim.adapterDigest(plan, loaded: loaded, store: store)
     self.init(
-      folder: store.root.appending(path: "checkpoints/inverters"), checkpointSHA256: loaded.description.sha256,
+      folder: store.root.appending(path: "checkpoints/inverters"),
+      weights: loaded.description.sha256 + (adapters.map { " fine-tuned \($0)" } ?? ""),
       tokenizerSHA256: loaded.description.tokenizerSHA256,
       notice: { try? FileHandle.standardError.write(contentsOf: Data((escapingControls($0) + "\n").utf8)) })
   }

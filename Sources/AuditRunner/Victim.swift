@@ -63,6 +63,12 @@ package enum Victim {
     return try adapted(loaded.model, by: folder)
   }
 
+  /// SHA-256 of the folder of the victim's adapters, which a run has made before; nil where the victim runs the checkpoint as it is. Lowercase hex.
+  package static func adapterDigest(_ plan: AuditPlan, loaded: LoadedModel, store: ArtifactStore) throws -> String? {
+    guard let victim = plan.victim else { return nil }
+    return try FileDigest.tree(URL(filePath: folder(.victim, plan, victim, loaded, store))).sha256
+  }
+
   /// Counts changes of the training code that change its results.
   private static let version = 1
 

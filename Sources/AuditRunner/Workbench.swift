@@ -41,7 +41,7 @@ package final class Workbench {
       ? try Victim.model(.colluder, plan, loaded: loaded, store: store, auxiliary: corpus.auxiliary) { try progress("colluder", $0) } : nil
     means = AttackerMeans(
       model: knowledge < .k2 ? loaded.model : victim, auxiliary: corpus.auxiliary, excluded: loaded.excludedTokens,
-      seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: InverterStore(loaded, in: store, for: plan),
+      seed: UInt64(seed), memory: memory, knowledge: knowledge, inverters: try InverterStore(loaded, in: store, for: plan),
       encode: { [tokenizer = loaded.tokenizer] in tokenizer.encode($0) })
     scoring = try Self.scoring(of: corpus.documents, plan, loaded, means)
   }

@@ -207,7 +207,7 @@ import Testing
     let scene = try Scene(blocks: 1)
     let scratch = try Scratch()
     let notices = Mutex<[String]>([])
-    let store = InverterStore(folder: URL(filePath: scratch.path), checkpointSHA256: "c", tokenizerSHA256: "t") { text in
+    let store = InverterStore(folder: URL(filePath: scratch.path), weights: "c", tokenizerSHA256: "t") { text in
       notices.withLock { $0.append(text) }
     }
     let view = scene.view(scene.text(4, seed: 9), of: scene.clients[1])
@@ -229,6 +229,47 @@ import Testing
     try Data("no tensors".utf8).write(to: URL(filePath: scratch.file("\(key)/decoder.safetensors")))
     #expect(try decoder().decoder.tensors == first.decoder.tensors)
     #expect(notices.withLock(\.count) == 1)
+  }
+
+  /// Stopped among the learning rates that are tried and in the training, and gone on with: the same weights to the last bit. A damaged file of where it
+  /// stopped is reported, or training goes on; nothing traps.
+  @Test func anInterruptedTrainingGoesOn() throws {
+    let scene = try Scene(blocks: 1)
+    let settings: [String: SettingValue] = [
+      "steps": .number(70), "batch": .number(8), "synthetic": .number(16), "budget_seconds": .number(1e5),
+    ]
+    let view = scene.view(scene.text(4, seed: 9), of: scene.clients[1])
+    let notices = Mutex<[String]>([])
+    let scratch = try Scratch()
+    struct Stop: Error {}
+    func trained(stored: Bool = true, until stop: Double = 2) throws -> (TrainedDecoder, from: Double) {
+      let store = InverterStore(folder: URL(filePath: scratch.path), weights: "c", tokenizerSHA256: "t") { text in
+        notices.withLock { $0.append(text) }
+      }
+      var first = 2.0
+      let means = scene.means(auxiliary: scene.text(40, seed: 5), store: stored ? store : nil)
+      let found = try AttentionDecoder(settings).trained(view, with: means) {
+        first = min(first, $0)
+        if $0 > stop { throw Stop() }
+      }
+      return (found, first)
+    }
+    let whole = try trained(stored: false).0
+    for stop in [0.1, 0.2, 0.5, 0.8] { #expect(throws: Stop.self) { _ = try trained(until: stop) } }
+    let key = try #require(try scratch.names().first)
+    let path = URL(filePath: scratch.file("\(key)/interrupted.safetensors"))
+    let kept = try Data(contentsOf: path)
+    let last = try trained()
+    #expect(last.from > 0.6, "training began anew at \(last.from)")
+    #expect(last.0.decoder.tensors == whole.decoder.tensors && last.0.steps == 70 && last.0.learningRate == whole.learningRate)
+    #expect(notices.withLock(\.isEmpty) && !FileManager.default.fileExists(atPath: path.path))
+    var draws = SplitMix(state: 5)
+    for round in 0..<10 {
+      try FileManager.default.removeItem(atPath: scratch.file("\(key)/decoder.safetensors"))
+      try (round == 0 ? Data(kept.prefix(kept.count / 2)) : mutate(kept, using: &draws)).write(to: path)
+      _ = try trained()
+      #expect(round > 0 || notices.withLock(\.count) == 1)
+    }
   }
 
   /// Noise whose size the defense keeps to itself is estimated, not taken to be none.

@@ -23,7 +23,7 @@ import Testing
   private static func scene(_ folder: String, _ notices: Notices, checkpoint: String = "c0ffee") throws -> KnownAnswerTests.Scene {
     var scene = try KnownAnswerTests.Scene()
     scene.means.inverters = InverterStore(
-      folder: URL(filePath: folder), checkpointSHA256: checkpoint, tokenizerSHA256: "70c",
+      folder: URL(filePath: folder), weights: checkpoint, tokenizerSHA256: "70c",
       notice: { text in notices.texts.withLock { $0.append(text) } })
     return scene
   }

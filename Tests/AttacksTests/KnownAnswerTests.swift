@@ -70,6 +70,19 @@ import Testing
     }
   }
 
+  /// The learned inverter's order of candidates changes what is tried, not what is found.
+  @Test func theInverterOrdersCandidates() throws {
+    let scene = try Scene(documents: 8)
+    func found(_ order: String, sigma: Double) throws -> Reconstruction {
+      let settings: [String: SettingValue] = ["candidates": .string(order), "max_candidates": .number(sigma > 0 ? 60 : 384)]
+      return try scene.attack("sequential-matching", settings, on: scene.view(2, sigma: sigma))
+    }
+    #expect(try found("inverter", sigma: 0).tokens == scene.documents)
+    let (plain, ordered) = (try found("proposals", sigma: 0.3), try found("inverter", sigma: 0.3))
+    #expect(abs(scene.accuracy(plain) - scene.accuracy(ordered)) < 0.05, "\(scene.accuracy(plain)), \(scene.accuracy(ordered))")
+    #expect(plain.posterior != ordered.posterior)
+  }
+
   @Test func clippedStatesAreMatchedAfterTheSameClip() throws {
     let scene = try Scene()
     let found = try scene.attack("sequential-matching", on: try scene.view(2, clip: 0.5))
@@ -126,8 +139,8 @@ import Testing
   /// Four hypotheses are taken where noise leaves doubt, and not where there is none or where the first pass tried too many candidates.
   @Test func theBeamWidensWhereItHelps() throws {
     let scene = try Scene(documents: 8)
-    func found(_ sigma: Double, _ widen: String, most: Double = 120) throws -> (accuracy: Double, forwards: Int) {
-      let settings: [String: SettingValue] = ["widen": .string(widen), "max_candidates": .number(most)]
+    func found(_ sigma: Double, _ tune: String, most: Double = 120) throws -> (accuracy: Double, forwards: Int) {
+      let settings: [String: SettingValue] = ["tune": .string(tune), "max_candidates": .number(most)]
       let found = try scene.attack("sequential-matching", settings, on: scene.view(2, sigma: sigma))
       return (scene.accuracy(found), found.cost.candidateForwards)
     }
@@ -137,6 +150,22 @@ import Testing
     #expect(still.accuracy == 1 && same == still, "\(still), \(same)")
     let (all, asMany) = (try found(2, "never", most: 384), try found(2, "rehearsed", most: 384))
     #expect(all == asMany && all.forwards > 150 * scene.documents.reduce(0) { $0 + $1.count }, "\(all), \(asMany)")
+  }
+
+  /// Text of sixteen tokens of 384, and a prior that is hardly believed: a rehearsal on public text of that kind believes it more, says so, and reads more of
+  /// the private text.
+  @Test func thePriorsWeightIsTunedOnPublicText() throws {
+    var scene = try Scene(documents: 12)
+    scene.documents = scene.documents.map { $0.map { $0 % 16 } }
+    scene.means.auxiliary = scene.means.auxiliary.map { $0.map { $0 % 16 } }
+    let view = try scene.view(2, sigma: 3)
+    let settings: [String: SettingValue] = ["prior_weight": .number(0.1), "max_candidates": .number(120)]
+    let given = try scene.attack("sequential-matching", settings, on: view)
+    let tuned = try scene.attack("sequential-matching", settings.merging(["tune": .string("rehearsed")]) { $1 }, on: view)
+    #expect(scene.accuracy(tuned) > scene.accuracy(given), "\(scene.accuracy(given)), tuned \(scene.accuracy(tuned))")
+    #expect(
+      given.notes.isEmpty && tuned.notes.count == 1 && tuned.notes[0].hasPrefix("chosen on 8 public passages: prior_weight 0."),
+      "\(tuned.notes)")
   }
 
   /// Scores that know the covariance of the residual order candidates no worse than those that know its variances, clean and under noise.

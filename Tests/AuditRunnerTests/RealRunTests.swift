@@ -44,7 +44,8 @@ import Testing
     let leak = try #require(record.controls?.plantedLeaks.first)
     #expect(record.controls?.plantedLeaks.count == 1 && leak.found && leak.accuracy >= 0.99 && leak.partition == "p = 1, q = 1")
     let attacks = Set(record.results.map(\.attack))
-    #expect(attacks == ["uniform", "unigram", "nearest-embedding", "sequential-matching"])
+    #expect(attacks == ["uniform", "unigram", "language-model", "nearest-embedding", "sequential-matching"])
+    #expect(record.controls?.shuffled == [])
     func value(_ attack: String, _ metric: String) -> CellResult? { record.results.first { $0.attack == attack && $0.metric == metric } }
     // This little noise hides nothing from the reference attack: every secret is read, and ranks first of its alternatives.
     #expect(value("sequential-matching", "pii_recall_secret")?.mean == 1)
@@ -63,6 +64,33 @@ import Testing
     #expect(left.contains("anchors") && !left.contains("sequential-matching") && !left.contains("unigram") && !left.contains("external"))
     #expect(record.channels?.contains { $0.channel == Channel.keys.rawValue && $0.notAsked == nil && $0.notApplicable != nil } == true)
     #expect(try RecordFile.read(fromDirectory: URL(filePath: scratch.path)) == record)
+  }
+
+  /// A plan that names no control has them all: guesses in every cell, and shuffled labels once a partition where something learns, beside the results.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func controlsStandInEveryRun() throws {
+    let scratch = try Scratch()
+    let plan = try plan(
+      "sweep: {defense.sigma: [0.05, 0.1]}", attacks: "[{name: learned-inverter, steps: 0}, {name: anchors, documents: 1}]")
+    let record = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }
+      .run(in: URL(filePath: scratch.path), runID: "controls")
+    let accuracies = record.results.filter { $0.metric == "token_accuracy" }
+    let guesses: Set = ["uniform", "unigram", "language-model"]
+    #expect(
+      Dictionary(grouping: accuracies, by: \.cell).values.map { Set($0.map(\.attack)) } == [
+        guesses.union(["learned-inverter", "anchors"]), guesses.union(["learned-inverter", "anchors"]),
+      ])
+    #expect(accuracies.filter { guesses.contains($0.attack) }.allSatisfy { $0.n == 2 && $0.gainOverBaseline == nil })
+    #expect(record.attacks.map { guesses.isSubset(of: $0.map(\.name)) } == true)
+    let shuffled = try #require(record.controls?.shuffled)
+    #expect(shuffled.map(\.attack) == ["shuffled-inverter"] && shuffled[0].cell == "p1-q1-sigma0.05-seed1" && shuffled[0].accuracy < 0.2)
+    #expect(accuracies.filter { $0.attack == "learned-inverter" }.allSatisfy { $0.mean > 0.8 })
+    // Named by the plan, it is a result like any other, and not run twice.
+    let named = try self.plan(attacks: "[shuffled-inverter, learned-inverter]")
+    #expect(StandingControls.shuffled(named) == nil && StandingControls.completed(named.attacks).count == 5)
+    let decoder = try self.plan(attacks: "[{name: attention-decoder, steps: 3, budget_seconds: 7}]")
+    #expect(StandingControls.shuffled(decoder)?.settings == ["budget_seconds": .number(7)])
+    #expect(StandingControls.learners.allSatisfy { name in AttackRoster.descriptions.contains { $0.name == name } })
+    #expect(try StandingControls.shuffled(self.plan(attacks: "[anchors]")) == nil)
   }
 
   /// Processes that share a run leave what one process leaves; a name that no cell has is refused.

@@ -50,7 +50,7 @@ private struct TemplateLengths {
   let prior: [Double]
   private let lengths: [[Int]]
   private let all: [Int]
-  private let width: Double
+  private let kernel: LengthKernel
 
   private static let widths = [0.5, 1, 2, 4, 8]
 
@@ -60,37 +60,48 @@ private struct TemplateLengths {
     let total = Double(lengths.count + own.count)
     prior = own.map { Double($0.count + 1) / total }
     (self.lengths, all) = (own, lengths)
-    self.width =
-      width
-      ?? Self.widths.map { ($0, Self.fit(lengths, classes, own, width: $0)) }.max { $0.1 < $1.1 }!.0
+    let candidates = (width.map { [$0] } ?? Self.widths).map(LengthKernel.init)
+    let fits = candidates.map { Self.fit(lengths, classes, own, $0) }
+    kernel = candidates[fits.indices.max { fits[$0] < fits[$1] }!]
   }
 
   /// Σ ln p(ℓ_i | c_i) with prompt i left out of its class.
-  private static func fit(_ lengths: [Int], _ classes: [Int], _ own: [[Int]], width: Double) -> Double {
+  private static func fit(_ lengths: [Int], _ classes: [Int], _ own: [[Int]], _ kernel: LengthKernel) -> Double {
     zip(lengths, classes).reduce(0) { sum, next in
       let (length, c) = next
-      let itself = kernel(length, [length], width)
-      let mine = kernel(length, own[c], width) - itself
-      let background = (kernel(length, lengths, width) - itself) / Double(lengths.count)
+      let itself = kernel.sum(length, [length])
+      let mine = kernel.sum(length, own[c]) - itself
+      let background = (kernel.sum(length, lengths) - itself) / Double(lengths.count)
       return sum + log(max((mine + background) / Double(own[c].count), 1e-300))
     }
   }
 
   /// p(c | length) of every class.
   func posterior(_ length: Int) -> [Double] {
-    let background = Self.kernel(length, all, width) / Double(all.count)
-    let joint = lengths.indices.map { prior[$0] * (Self.kernel(length, lengths[$0], width) + background) / Double(lengths[$0].count + 1) }
+    let background = kernel.sum(length, all) / Double(all.count)
+    let joint = lengths.indices.map { prior[$0] * (kernel.sum(length, lengths[$0]) + background) / Double(lengths[$0].count + 1) }
     let total = joint.reduce(0, +)
     // A length that nothing public comes near says nothing.
     return total > 1e-290 ? joint.map { min(1, $0 / total) } : prior
   }
+}
 
-  /// Σ_i k(length − ℓ_i), k normalised over the integers up to a factor that all classes share.
-  private static func kernel(_ length: Int, _ from: [Int], _ width: Double) -> Double {
-    let mass = (-40...40).reduce(0.0) { $0 + exp(-Double($1 * $1) / (2 * width * width)) }
-    return from.reduce(0.0) { sum, other in
+/// A discrete Gaussian over the integers, normalised over 81 of them: up to a factor that all classes share.
+private struct LengthKernel {
+  let width: Double
+  private let mass: Double
+
+  /// - Parameter width: standard deviation, tokens.
+  init(width: Double) {
+    self.width = width
+    mass = (-40...40).reduce(0.0) { $0 + exp(-Double($1 * $1) / (2 * width * width)) }
+  }
+
+  /// Σ_i k(length − ℓ_i).
+  func sum(_ length: Int, _ from: [Int]) -> Double {
+    from.reduce(0.0) { sum, other in
       let d = Double(length - other) / width
-      return sum + exp(-d * d / 2) / mass
-    }
+      return sum + exp(-d * d / 2)
+    } / mass
   }
 }

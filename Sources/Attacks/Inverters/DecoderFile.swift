@@ -2,6 +2,7 @@ import Audit
 import Checkpoints
 import Diagnostics
 import Foundation
+import Kernels
 
 /// Files of trained attention decoders, beside those of the inverters: `<folder>/<key>/decoder.safetensors` with README.md, its model card.
 extension InverterStore {
@@ -34,6 +35,53 @@ extension InverterStore {
         "held_out_nats": "\(trained.heldOutLoss)", "held_out_accuracy": "\(trained.heldOutAccuracy)",
       ], key, "decoder")
     try write(card: Self.card(trained, key), key)
+    try? FileManager.default.removeItem(atPath: path(key, "interrupted"))
+  }
+
+  /// Where training of that key stood when it was stopped, or nil.
+  /// - Parameters:
+  ///   - start: the decoder that it started from.
+  ///   - rates: how many learning rates are tried, at most.
+  func interrupted(_ key: InverterKey, from start: InversionDecoder, rates: Int) -> DecoderProgress? {
+    reading(path(key, "interrupted")) { file in
+      let numbers = try InverterNumbers(file)
+      var state = DecoderProgress(start)
+      state.trials = try (0..<numbers.integer("trials", atMost: rates)).map { try numbers.number("trial.\($0)") }
+      state.seconds = try numbers.seconds
+      let step = try numbers.integer("step", atMost: 1_000_000)
+      guard step > 0 else { return state }
+      let courseSeconds = try numbers.number("course_seconds")
+      guard (0...state.seconds).contains(courseSeconds) else {
+        throw Fault(.invalidData, "\(courseSeconds) s of \(state.seconds)", at: file.path)
+      }
+      state.course.seconds = courseSeconds
+      state.course.decoder = try start.restored(
+        from: start.tensors.map { NamedTensor($0.name, shape: $0.shape, values: try file.floats("now." + $0.name, shape: $0.shape)) })
+      state.course.optimizer = try state.course.optimizer.restored(step: step) { name, count in
+        let second = try file.floats("second." + name, shape: [count])
+        guard second.allSatisfy({ $0 >= 0 }) else { throw Fault(.invalidData, "a squared gradient of \(name) is negative", at: file.path) }
+        return AdamW.Moments(first: try file.floats("first." + name, shape: [count]), second: second)
+      }
+      return state
+    }
+  }
+
+  /// Keeps where training stands. Throws `Fault` 73 or 74.
+  func save(interrupted state: DecoderProgress, _ key: InverterKey) throws {
+    var numbers = [
+      "trials": "\(state.trials.count)", "seconds": "\(state.seconds)", "step": "\(state.course.step)",
+      "course_seconds": "\(state.course.seconds)",
+    ]
+    for (i, loss) in state.trials.enumerated() { numbers["trial.\(i)"] = "\(loss)" }
+    var tensors: [(String, [Int], [Float])] = []
+    if state.course.step > 0 {
+      tensors = state.course.decoder.tensors.map { ("now." + $0.name, $0.shape, $0.values) }
+      for (name, own) in state.course.optimizer.moments {
+        tensors.append(("first." + name, [own.first.count], own.first))
+        tensors.append(("second." + name, [own.second.count], own.second))
+      }
+    }
+    try write(tensors, numbers, key, "interrupted")
   }
 
   private static func card(_ trained: TrainedDecoder, _ key: InverterKey) -> String {

@@ -20,7 +20,7 @@ struct InverterKey: Sendable, Hashable {
   ) {
     self.init(facts: [
       "decoder trainer version \(DecoderTraining.version)",
-      "checkpoint \(means.inverters?.checkpointSHA256 ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
+      "checkpoint \(means.inverters?.weights ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
       "cut after \(inputBlocks) blocks", "noise \(Self.statement(law.statement, sigma: law.sigma ?? law.statement.sigma ?? 0))",
       "training \(training)", "passages with substituted tokens \(synthetic)",
       "labelled states \(pairs.map { "\($0)" } ?? "of public text")",
@@ -31,7 +31,7 @@ struct InverterKey: Sendable, Hashable {
   init(_ recipe: InverterRecipe, _ task: InverterTask, _ means: AttackerMeans) {
     self.init(facts: [
       "trainer version \(InverterRecipe.version)",
-      "checkpoint \(means.inverters?.checkpointSHA256 ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
+      "checkpoint \(means.inverters?.weights ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
       "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
       "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",
       "architecture \(recipe.architecture.rawValue) width \(recipe.width)",
@@ -46,7 +46,7 @@ struct InverterKey: Sendable, Hashable {
 
   private static func statement(_ noise: NoiseStatement, sigma: Double) -> String {
     "\(noise.defense) \(noise.law.rawValue) sigma \(noise.sigma.map { "\($0)" } ?? "withheld") s \(sigma) "
-      + "clip \(noise.clip.map { "\($0)" } ?? "none") step \(noise.step.map { "\($0)" } ?? "none") "
+      + "clip \(noise.clip.map { noise.norm == nil ? "\($0)" : "\($0) \(noise.clippedNorm.rawValue)" } ?? "none") step \(noise.step.map { "\($0)" } ?? "none") "
       + "kept \(noise.kept.map { "\($0)" } ?? "all")"
   }
 

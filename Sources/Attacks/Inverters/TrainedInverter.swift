@@ -40,9 +40,16 @@ struct TrainedInverter: Sendable {
 
     /// [rows, V].
     func scores(_ rows: Range<Int>, prior: [Float], _ compute: Compute) -> Matrix {
-      var scores = InverterLoss.evidence(z.slice(rows), gates.slice(rows), inverter.network, inverter.space, compute)
-      compute.scaleScores(&scores, by: 1 / inverter.temperature)
+      var scores = evidence(Array(rows), compute)
       compute.addBias(&scores, prior)
+      return scores
+    }
+
+    /// The calibrated evidence alone, ln p(state | token) up to a constant of the row: [rows, V].
+    func evidence(_ rows: [Int], _ compute: Compute) -> Matrix {
+      let (z, gates) = (compute.gather(z, rows: rows[...]), compute.gather(gates, rows: rows[...]))
+      var scores = InverterLoss.evidence(z, gates, inverter.network, inverter.space, compute)
+      compute.scaleScores(&scores, by: 1 / inverter.temperature)
       return scores
     }
   }

@@ -77,7 +77,7 @@ package struct CutLoss: Sendable {
   }
 
   private func evaluate(row: Int, _ state: ArraySlice<Float>, _ softening: Float) -> (gradient: [Float], nats: Float, excess: Float) {
-    let (sent, factor) = clipped(state)
+    let sent = clipped(state)
     let (floor, soft) = (floors[row], softening * scales[row])
     let y = observed[row: row]
     var gradient = [Float](repeating: 0, count: sent.count)
@@ -100,26 +100,15 @@ package struct CutLoss: Sendable {
       }
       excess += residual * residual / floor
     }
-    if factor < 1 { backThroughClip(&gradient, sent, factor) }
+    noise.backThroughClip(&gradient, state: state)
     return (gradient, nats, excess)
   }
 
-  /// x · min(1, bound / ‖x‖), and the factor.
-  private func clipped(_ state: ArraySlice<Float>) -> ([Float], Float) {
-    guard let clip = noise.clip else { return (Array(state), 1) }
+  /// x · min(1, bound / ‖x‖).
+  private func clipped(_ state: ArraySlice<Float>) -> [Float] {
+    guard let clip = noise.clip else { return Array(state) }
     let norm = noise.clippedNorm == .l1 ? state.reduce(0) { $0 + abs($1) } : state.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    let factor = norm > Float(clip) ? Float(clip) / norm : 1
-    return (factor < 1 ? state.map { $0 * factor } : Array(state), factor)
-  }
-
-  /// The transposed Jacobian of a clip that was active: f (g − u (u·g)) in L2 with u the unit vector, f (g − sign(x) (x·g)/‖x‖₁) in L1.
-  private func backThroughClip(_ gradient: inout [Float], _ sent: [Float], _ factor: Float) {
-    guard let clip = noise.clip.map(Float.init), clip > 0 else { return }
-    let along = zip(gradient, sent).reduce(0) { $0 + $1.0 * $1.1 }
-    for c in gradient.indices {
-      let direction: Float = noise.clippedNorm == .l1 ? (sent[c] < 0 ? -1 : 1) / clip : sent[c] / (clip * clip)
-      gradient[c] = factor * (gradient[c] - direction * along)
-    }
+    return norm > Float(clip) ? state.map { $0 * Float(clip) / norm } : Array(state)
   }
 }
 

@@ -85,7 +85,7 @@ extension SequentialMatching {
     }
     within.feature = span.ofPlain
     var anchors: CandidateOrder?
-    if candidates == .proposals {
+    if candidates.isAnchored {
       let table = AnchorTable.at(stack.blocks.count, means).seen(through: span.ofPlain, inputBlocks: stack.blocks.count, means)
       let later = table.whitenedScorer(sigma: 0, inputBlocks: stack.blocks.count, feature: span.ofPlain, means)
       anchors = CandidateOrder(table: table, later: later)

@@ -40,7 +40,7 @@ struct RotationOpening {
   init(_ settings: SequentialMatching, rounding: Double, _ stack: BlockStack, _ means: AttackerMeans) {
     (self.settings, self.rounding, self.stack, model) = (settings, rounding, stack, means.model)
     prior = LanguagePrior(means)
-    anchors = settings.candidates == .proposals ? AnchorTable.at(stack.blocks.count, means) : nil
+    anchors = settings.candidates.isAnchored ? AnchorTable.at(stack.blocks.count, means) : nil
   }
 
   /// - Parameters:
