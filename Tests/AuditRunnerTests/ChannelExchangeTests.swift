@@ -253,6 +253,10 @@ import Testing
       let (a, b) = (view.observations[channel]!.values.values, batch.observations[channel]!.values.values)
       #expect(largestDifference(a, b) < 1e-4 * rootMeanSquare(b) * 10, "\(channel.rawValue)")
     }
+    // Known answer 12: what was sent step by step gives an attack what the same text in one piece does.
+    let streamed = try scene.attack("sequential-matching", on: view)
+    #expect(try streamed == whole.attack("sequential-matching", on: batch))
+    #expect(zip(streamed, exchange.documents).allSatisfy { $0.count == $1.tokens.count })
     let found = try scene.attack("response-reading", on: view)
     for (guess, document) in zip(found, exchange.documents) {
       #expect(guess.dropFirst(document.promptLength!) == document.tokens.dropFirst(document.promptLength!))

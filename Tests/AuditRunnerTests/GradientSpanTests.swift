@@ -70,6 +70,53 @@ import Testing
     return 2 * Double(shared) / Double(max(1, a.count + b.count))
   }
 
+  /// Noise or a clip on the states is behind the client's own blocks: order and ends of the texts are verified all the same, and their labels, which came
+  /// through the server, are left to the language model.
+  @Test(arguments: [
+    NoiseStatement(defense: "gaussian", law: .gaussian, sigma: 1), NoiseStatement(defense: "gaussian", law: .none, sigma: 0, clip: 1),
+  ])
+  func protectedStatesDoNotHideTheTexts(statement: NoiseStatement) throws {
+    let scene = try GradientScene(lengths: [8, 8, 6])
+    var view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels, batch: 3)
+    view.inputNoise = statement
+    let found = try scene.attack("gradient-span", on: view)
+    #expect(Set(found.tokens.map { Array($0.dropLast()) }) == Set(scene.documents.map { Array($0.dropLast()) }))
+    #expect(found.tokens.map(\.count) == [8, 8, 6])
+    let posterior = try #require(found.posterior)
+    #expect((17..<21).allSatisfy { posterior.logProbabilities[$0 * posterior.width] > log(0.99) })
+  }
+
+  /// Singular values that fall step by step into rounding hide neither the tokens nor their order.
+  @Test func aSpectrumWithoutAGapIsRead() throws {
+    let scene = try GradientScene(lengths: [14])
+    var view = try scene.view(PartitionPoints(input: 2, output: 1), Self.channels)
+    let (rank, compute) = (12, scene.model.compute)
+    var flattened: [Matrix] = []
+    for block in 0..<2 {
+      let gradient = try #require(view.observations[.queryWeightGradients]!.part(of: block))
+      let (values, vectors) = compute.rightSingular(gradient)
+      // G V D Vᵀ, whose singular values fall from 1 to 3 · 10⁻⁷, ten times the rounding of f32.
+      var out = Matrix(rows: gradient.rows, columns: gradient.columns)
+      for k in 0..<rank {
+        let scale = pow(3e-7, Double(k) / Double(rank - 1)) / values[k]
+        let direction = (0..<gradient.columns).map { vectors[k * gradient.columns + $0] }
+        for r in 0..<gradient.rows {
+          let along = zip(gradient[row: r], direction).reduce(0.0) { $0 + Double($1.0) * $1.1 } * scale
+          for c in 0..<gradient.columns { out[r, c] += Float(along * direction[c]) }
+        }
+      }
+      let span = try #require(RowSpace(out, most: 13, compute))
+      #expect(!span.isSharp && abs(span.rank - rank) <= 1, "rank \(span.rank), \(span.spectrum)")
+      flattened.append(out)
+    }
+    for r in 0..<flattened[0].rows {
+      view.observations[.queryWeightGradients]!.values[row: r] = ArraySlice(flattened[0][row: r] + flattened[1][row: r])
+    }
+    let found = try scene.attack("gradient-span", on: view).tokens[0]
+    let right = zip(found, scene.documents[0]).dropLast().count { $0 == $1 }
+    #expect(right >= 11, "\(found) for \(scene.documents[0])")
+  }
+
   /// Nothing in the sum over a message says which of two texts of the same length is whose: the posterior knows that it may be either.
   @Test func equalLengthsAreAnyOrder() throws {
     let scene = try GradientScene(lengths: [8, 8])

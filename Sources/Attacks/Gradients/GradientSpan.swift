@@ -64,8 +64,9 @@ package struct GradientSpan: Attack {
     let rows = try check(view, observation, means)
     let table = means.memory.table("inputs of the first block") { Self.inputs(means) }
     var known: [SpanEnding.Known] = []
-    // Noise on what the server computes with is noise on the labels' gradient.
-    let lastLabels = lastTokens == .labels && view.inputNoise.law == .none ? LastLabels(means) : nil
+    let lastLabels = LastLabels(means)
+    // The labels' gradient comes through a server that computed with what the defense left of the states; the client's own blocks see none of it.
+    let readsLabels = lastTokens == .labels && view.inputNoise.law == .none && view.inputNoise.clip == nil
     var (asked, unread): (Int, [NoSpan]) = (0, [])
     for message in 0..<messages {
       let documents = view.messages[message]..<view.messages[message + 1]
@@ -82,7 +83,8 @@ package struct GradientSpan: Attack {
         do {
           let span = try space(first, most, message, means.model.compute)
           let fits = span.residuals(table, means.model.compute)
-          bag = fits.indices.filter { fits[$0] < threshold }.map(Int32.init)
+          bag = fits.indices.filter { fits[$0] < bound(threshold, span) }.map(Int32.init)
+          if bag.isEmpty, !span.isSharp { throw NoSpan.flat(message, most) }
           if let second = gradients[1], !bag.isEmpty {
             let deeper = try space(second, most, message, means.model.compute)
             texts = try self.texts(first, table, bag, deeper, lengths, means) { done in
@@ -91,9 +93,9 @@ package struct GradientSpan: Attack {
           }
         } catch let fault as NoSpan { unread.append(fault) }
       }
-      let verified = gradients[1].flatMap { second in lastLabels.flatMap { Self.verified(texts, lengths, explaining: second, $0) } }
+      let verified = gradients[1].flatMap { Self.verified(texts, lengths, explaining: $0, lastLabels) }
       let assigned: [[Int32]]
-      if let verified, let lastLabels, let second = gradients[1], !verified.isWhole {
+      if readsLabels, let verified, let second = gradients[1], !verified.isWhole {
         assigned = zip(verified.texts, lastLabels.labels(second, verified.texts)).map { text, last in text + (last.map { [$0] } ?? []) }
       } else {
         assigned = verified?.texts ?? Self.assigned(texts, lengths)
@@ -133,7 +135,15 @@ package struct GradientSpan: Attack {
   private struct NoSpan: Error {
     var message: Int
     var reason: String
+
+    static func flat(_ message: Int, _ most: Int) -> NoSpan {
+      NoSpan(message: message, reason: "\(most) positions, and the spectrum of its gradient shows no gap")
+    }
   }
+
+  /// A threshold of residuals for a span: larger where its directions are not sharp.
+  private func bound(_ threshold: Float, _ span: RowSpace) -> Float { span.isSharp ? threshold : min(0.9, Self.blur * threshold) }
+  private static let blur: Float = 5
 
   /// Rows of one message. Throws `Fault` 65 unless the gradients are of this model and of the view's messages.
   private func check(_ view: AdversaryView, _ observation: Observation, _ means: AttackerMeans) throws -> Int {
@@ -162,9 +172,7 @@ package struct GradientSpan: Attack {
   private func space(_ gradient: Matrix, _ most: Int, _ message: Int, _ compute: Compute) throws(NoSpan) -> RowSpace {
     let bound = min(gradient.rows, gradient.columns)
     if most >= bound { throw NoSpan(message: message, reason: "\(most) positions, and its gradient has a rank of at most \(bound)") }
-    guard let space = RowSpace(gradient, most: most, compute) else {
-      throw NoSpan(message: message, reason: "\(most) positions, and the spectrum of its gradient shows no gap")
-    }
+    guard let space = RowSpace(gradient, most: most, compute) else { throw NoSpan.flat(message, most) }
     return space
   }
 
@@ -176,7 +184,7 @@ package struct GradientSpan: Attack {
     let next = model.stack.blocks[1]
     let search = SpanSearch(
       block: model.stack[0..<1].merged(), model: model, span: span, norm: (next.attentionNorm, next.epsilon), bag: bag,
-      threshold: stateThreshold)
+      threshold: bound(stateThreshold, span))
     let firsts = Array(Self.firstTokens(bag, means).prefix(firstTokens))
     let pairs = FirstPositions.pairs(gradient, bag: bag, inputs: table, means)
     return try search.texts(pairs, firsts, lengths.filter { $0 > 2 }, progress: progress)

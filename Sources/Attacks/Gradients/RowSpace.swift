@@ -1,11 +1,13 @@
 package import Kernels
 
 /// The row space of a gradient ∂L/∂W_Q = Σ_t δ_t n_tᵀ [H·D, C]: the span of the inputs n_t that had a gradient. Its rank is shown by a gap in the
-/// singular values, above the rounding of f32.
+/// singular values, above the rounding of f32; where they fall step by step until there, it is the number of those that are above the rounding.
 package struct RowSpace: Sendable {
   package let rank: Int
   /// Singular values, largest first.
   package let spectrum: [Double]
+  /// Whether a gap shows the rank. Where none does, the directions of the smallest singular values are off by what rounding adds to them.
+  package let isSharp: Bool
   /// Orthonormal rows [rank, C].
   private let basis: Matrix
 
@@ -13,11 +15,13 @@ package struct RowSpace: Sendable {
   package static let gap = 30.0
   /// Singular values below this share of the largest are rounding.
   private static let floor = 3e-8
+  /// Where no gap shows, those are above it that exceed the median of the values that can be nothing else by this factor.
+  private static let aboveRounding = 3.0
 
   /// - Parameters:
   ///   - gradient: [H·D, C], finite.
   ///   - most: the rank is at most this.
-  /// - Returns: nil when no gap shows within that.
+  /// - Returns: nil when no singular value within that stands out.
   package init?(_ gradient: Matrix, most: Int, _ compute: Compute) {
     let (values, vectors) = compute.rightSingular(gradient)
     guard let largest = values.first, largest > 0 else { return nil }
@@ -26,9 +30,12 @@ package struct RowSpace: Sendable {
     // The widest fall between two neighbours, the lower one at least at the floor of rounding.
     func fall(_ k: Int) -> Double { values[k - 1] / max(values[k], Self.floor * largest) }
     let best = (1...limit).max { fall($0) < fall($1) }!
-    guard fall(best) >= Self.gap else { return nil }
-    (rank, spectrum) = (best, values)
-    basis = Matrix(rows: best, columns: gradient.columns, values: vectors[..<(best * gradient.columns)].map(Float.init))
+    isSharp = fall(best) >= Self.gap
+    let rest = values[limit...].sorted()
+    rank = isSharp ? best : values[..<limit].count { $0 > Self.aboveRounding * rest[rest.count / 2] }
+    guard rank > 0 else { return nil }
+    spectrum = values
+    basis = Matrix(rows: rank, columns: gradient.columns, values: vectors[..<(rank * gradient.columns)].map(Float.init))
   }
 
   /// ‖x − P x‖ / ‖x‖ of every row of `x` [B, C], P the projection onto the span; 1 for rows of zeros.

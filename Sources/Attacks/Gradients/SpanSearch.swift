@@ -55,7 +55,22 @@ struct SpanSearch {
       found += texts(Array(firsts[group..<min(group + together, firsts.count)]), bag, longest)
       try progress(Double(group) / Double(firsts.count))
     }
-    return Self.distinct(found)
+    return completed(Self.distinct(found), from: found, to: lengths.count, shortest: shortest)
+  }
+
+  /// Texts that deserve a place of their own although they are much like another one, as documents made from one template are: where there are fewer texts
+  /// than documents, those that fit far better than the threshold asks and differ in more than a tenth of the positions.
+  private func completed(_ texts: [[Int32]], from found: [Text], to count: Int, shortest: Int) -> [[Int32]] {
+    var out = texts
+    for text in found.sorted(by: { $0.misfit < $1.misfit })
+    where out.count < count && text.misfit < 0.1 * threshold && text.tokens.count + 1 >= shortest {
+      let isKnown = out.contains { other in
+        let common = min(other.count, text.tokens.count)
+        return zip(other, text.tokens).count { $0 == $1 } * 10 > 9 * common
+      }
+      if !isKnown { out.append(text.tokens) }
+    }
+    return out
   }
 
   /// Texts that begin with any of `firsts` before any of `seconds`.
