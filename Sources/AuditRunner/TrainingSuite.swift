@@ -35,10 +35,12 @@ package enum TrainingSuite {
         announce("recording      about \(runner.predictedBytes(plan).formatted(.byteCount(style: .file))) for \(cell.id)")
         return try runner.recorder(plan, folder: directory.appending(path: "views/\(cell.id)").path, runID: runID)
       }
-      let result = try runner.run(id: cell.id, checkpoint: checkpoint, recorder: recorder) { fraction, step, loss in
+      var result = try runner.run(id: cell.id, checkpoint: checkpoint, recorder: recorder) { fraction, step, loss in
         try progress(number + 1, cells.count, cell.id, (Double(number) + fraction) / Double(cells.count), step, loss)
       }
       try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
+      let commit = Provenance.commit(root: store.root)
+      if commit != record.commit { result.commit = commit }
       record.cells.append(result)
       try AtomicFile.write(try record.encoded(), to: directory.appending(path: "training.json"))
     }
@@ -75,7 +77,7 @@ extension TrainingRecord {
       return TaskAccuracy(
         task: task, metric: cell.metric, partitionInput: cell.partitionInput, partitionOutput: cell.partitionOutput,
         relative: cell.defense["defense.relative"]?.number, seed: cell.seed, before: before, after: after, ci95: cell.interval,
-        examples: cell.validationExamples, source: "\(source), run \(runID), commit \(commit.prefix(12))")
+        examples: cell.validationExamples, source: "\(source), run \(runID), commit \((cell.commit ?? commit).prefix(12))")
     }
   }
 }

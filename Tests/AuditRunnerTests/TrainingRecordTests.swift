@@ -11,7 +11,7 @@ import Testing
        "after": {"rouge1_f": 0.5}, "metric": "rouge1_f", "interval": [0.4, 0.6], "training_examples": 4, "validation_examples": 2,
        "losses": [2, 1], "seconds": 3, "tokens_per_second": 4, "bytes_per_token": 5, "padded_half_bytes_per_token": 6,
        "masked_half_bytes_per_token": 7, "migration_bytes": 8, "gradient_defense": {"clip": 0.04}, "gradient_norms": [1, 2],
-       "partitions": [{"input": 1, "output": 1}], "clients": 1, "mode": "sequential", "sequential_server_steps": 2}]}
+       "partitions": [{"input": 1, "output": 1}], "clients": 1, "mode": "sequential", "sequential_server_steps": 2, "commit": "d"}]}
     """
 
   private func record() throws -> TrainingRecord { try TrainingRecord(json: Data(text.utf8), at: "training.json") }
@@ -22,6 +22,7 @@ import Testing
     let back = try TrainingRecord(json: data, at: "training.json")
     #expect(back.runID == "0123456789ab" && back.cells.count == 1)
     #expect(try back.encoded() == data)
+    #expect(back.commit == "c" && back.cells[0].commit == "d")
     #expect(back.cells[0].defense == ["defense.mean_abs": .number(0.5)] && back.cells[0].after == ["rouge1_f": 0.5])
   }
 
