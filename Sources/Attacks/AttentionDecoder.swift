@@ -99,7 +99,7 @@ package struct AttentionDecoder: Attack {
       let curriculum = try DecoderCurriculum(like: view, observation, law, means: means, synthetic: synthetic)
       let made = try training.outcome(
         curriculum, model: means.model, inputBlocks: view.partition.input, seed: means.trainingSeed,
-        resumed: { means.inverters?.interrupted(key, from: $0, rates: DecoderTraining.candidateRates.count) },
+        resumed: { means.inverters?.interrupted(key, from: $0, trials: training.trials, steps: training.steps) },
         save: { try means.inverters?.save(interrupted: $0, key) }, progress: progress)
       try means.inverters?.save(made, key)
       return made

@@ -43,6 +43,9 @@ struct DecoderTraining: Sendable, Hashable {
   /// At most so many passages, one tenth of the labelled ones, are held out.
   static let mostHeldOut = 24
 
+  /// Learning rates that are tried; one that is given is not.
+  var trials: Int { learningRate == nil ? Self.candidateRates.count : 0 }
+
   /// A decoder whose blocks are initial and whose input map, if it has one, is zero.
   func form(_ model: LlamaModel, inputBlocks p: Int) -> InversionDecoder {
     let precision: Precision = Compute.hasBF16Products && model.compute.library == .oneDNN ? .bf16 : .f32
@@ -89,9 +92,8 @@ struct DecoderTraining: Sendable, Hashable {
     let before = state.seconds
     func spent() -> Double { before + Date().timeIntervalSince(began) }
     let rates = learningRate.map { [$0] } ?? Self.candidateRates
-    // A rate that stands alone is not tried.
-    let trialShare = rates.count > 1 ? 0.08 : 0
-    if rates.count > 1 {
+    let trialShare = trials > 0 ? 0.08 : 0
+    if trials > 0 {
       let trial = DecoderCourse.Limits(steps: max(1, Int(Double(steps) * Self.trialShare)), seconds: budgetSeconds * Self.trialShare / 1.5)
       for candidate in rates.dropFirst(state.trials.count) {
         let done = trialShare * Double(state.trials.count)
@@ -99,13 +101,14 @@ struct DecoderTraining: Sendable, Hashable {
         } progress: {
           try progress(done + trialShare * $0)
         }
-        state.trials.append(run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!)
+        let loss = run.heldOut(tried.decoder, temperatures: Self.temperatures).map(\.loss).min()!
+        state.trials.append(loss.isFinite ? loss : .greatestFiniteMagnitude)
         state.seconds = spent()
         try save(state)
       }
     }
     let rate = state.trials.isEmpty ? rates[0] : rates[state.trials.indices.min { state.trials[$0] < state.trials[$1] }!]
-    let done = trialShare * Double(rates.count)
+    let done = trialShare * Double(trials)
     let limits = DecoderCourse.Limits(steps: steps, seconds: max(1e-3, budgetSeconds - spent() + state.course.seconds))
     state.course = try run.trained(state.course, rate: rate, limits) { course in
       (state.course, state.seconds) = (course, spent())

@@ -8,7 +8,7 @@ package struct NoiseAdaptiveInverter: Attack {
     deviations:
       "experts are linear, before the public codebook of the cut, and start as linear discriminant analysis for their noise; the gate is a small "
       + "perceptron that first learns to tell the three noises apart; stages are counted in steps (60 % experts, 25 % gate, 15 % joint) and end "
-      + "early on held-out text",
+      + "early on held-out text; an expert that knows held-out text better than the gate reads alone",
     cost: "as learned-inverter", knowledge: .k1, channels: [.inputHiddenStates], settings: InverterSettings.texts)
 
   package static let rules = InverterSettings.rules

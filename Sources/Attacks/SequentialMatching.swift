@@ -127,11 +127,14 @@ package struct SequentialMatching: Attack {
     let isSmooth = ![.permuted, .quantized, .sparsified].contains(observation.noise.law)
     let adapts = isForeign && mismatch != .profile && isSmooth
     let passes = adapts ? 3.0 : 1.0
+    let asked = Date()
     let order =
       try candidates == .inverter && !isForeign && likelihood.feature == nil ? inverterOrder(view, likelihood, means, progress) : nil
+    // An inverter that was trained before cost that training all the same.
+    let earlier = max(0, (order?.inverter?.report.seconds ?? 0) - Date().timeIntervalSince(asked))
     if tuning == .rehearsed, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
       var (found, forwards) = try decodedAsTuned(view, observed, likelihood, sigma: sigma, stack, means, anchors: order, progress)
-      found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+      found.cost = AttackCost(seconds: Date().timeIntervalSince(started) + earlier, candidateForwards: forwards)
       return found
     }
     var (found, forwards) = try decode(view, observed, likelihood, stack, means, anchors: order) { try progress($0 / passes) }
@@ -151,7 +154,7 @@ package struct SequentialMatching: Attack {
     } else if isForeign, mismatch != .profile {
       found.notes.append("nothing was learned of foreign weights: \(observation.noise.law.rawValue) states cannot be trained through")
     }
-    found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+    found.cost = AttackCost(seconds: Date().timeIntervalSince(started) + earlier, candidateForwards: forwards)
     return found
   }
 

@@ -65,9 +65,10 @@ extension SequentialMatching {
       wider.beam = Self.wideBeam
       if try rehearsed(wider).wrong < score.wrong { best = wider }
     }
-    guard best.beam != beam || best.priorWeight != priorWeight else { return (found, forwards) }
-    let (again, more) = try best.decode(view, observed, likelihood, stack, means, anchors: anchors) { try progress(0.6 + 0.4 * $0) }
-    (found, forwards) = (again, forwards + more)
+    if best.beam != beam || best.priorWeight != priorWeight {
+      let (again, more) = try best.decode(view, observed, likelihood, stack, means, anchors: anchors) { try progress(0.6 + 0.4 * $0) }
+      (found, forwards) = (again, forwards + more)
+    }
     found.notes.append(
       "chosen on \(rehearsal.truth.count) public passages: prior_weight \((Double(best.priorWeight) * 100).rounded() / 100), beam \(best.beam)"
     )

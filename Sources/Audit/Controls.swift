@@ -2,7 +2,7 @@
 package struct Controls: Sendable, Codable, Equatable {
   /// One per partition of the run.
   package var plantedLeaks: [PlantedLeakControl]
-  /// One per cell in which an attack was trained on shuffled labels; empty when the plan has no such attack.
+  /// One per partition of a run whose attacks on the states learn from public text, and one per cell and attack of that kind that the plan names.
   package var shuffled: [ShuffledControl]
 
   /// One per cell and channel that the server computes from h̃_A, where both were attacked; nil in records of earlier releases.

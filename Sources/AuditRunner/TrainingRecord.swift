@@ -80,7 +80,7 @@ package struct TrainingRecord: Codable, Sendable {
     package var mode: String
     /// Passes through the middle blocks that had to wait for one another.
     package var sequentialServerSteps: Int
-    /// Of the code that ran it, where a run was gone on with after a commit; nil where it is the record's.
+    /// Of the code that ended it, where a run was gone on with after a commit; nil where it is the record's.
     package var commit: String?
   }
 }

@@ -26,6 +26,8 @@ package enum TrainingSuite {
       ?? TrainingRecord(
         runID: runID, commit: Provenance.commit(root: store.root), host: Provenance.host(compute).cpu,
         checkpoint: plan.model.checkpoint, plan: plan.written)
+    // Asked once: whoever commits while a run goes on does not change what runs.
+    let commit = Provenance.commit(root: store.root)
     let loaded = try LoadedModel(plan.model.checkpoint, in: store, precision: plan.precision, compute: compute)
     for (number, cell) in cells.enumerated() where !record.cells.contains(where: { $0.id == cell.id }) {
       let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
@@ -39,7 +41,6 @@ package enum TrainingSuite {
         try progress(number + 1, cells.count, cell.id, (Double(number) + fraction) / Double(cells.count), step, loss)
       }
       try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
-      let commit = Provenance.commit(root: store.root)
       if commit != record.commit { result.commit = commit }
       record.cells.append(result)
       try AtomicFile.write(try record.encoded(), to: directory.appending(path: "training.json"))

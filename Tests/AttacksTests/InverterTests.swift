@@ -85,6 +85,14 @@ import Testing
     } / Double(truth.count)
   }
 
+  @Test func anUntrainedGateIsPassedBy() throws {
+    let scene = try Self.readableScene(documents: 24, deviation: 0.1)
+    let (view, untrained) = (try scene.view(2, sigma: 1), Self.settings(["steps": .number(0)]))
+    let one = scene.accuracy(try scene.attack("learned-inverter", untrained, on: view))
+    let mixture = scene.accuracy(try scene.attack("noise-adaptive-inverter", untrained, on: view))
+    #expect(mixture > one - 0.01, "one noise \(one), mixture \(mixture)")
+  }
+
   @Test func withheldSigmaIsEstimated() throws {
     let scene = try KnownAnswerTests.Scene(documents: 60)
     var view = try scene.view(1, sigma: 2)

@@ -24,7 +24,7 @@ package struct GradientSpan: Attack {
     name: "gradient-span", summary: "tokens and texts whose states span the gradients of the client's query weights",
     paper: "DAGER (Petrov et al. 2024), the decoder's search",
     deviations:
-      "no begin token: first tokens are told from the gradient of the second query, or tried, likely ones first; last tokens are read as labels; the rank is that of the widest gap; thresholds allow for f32; texts of one message that are equally long come in any order. APRIL (Lu et al. 2022) solves for the input of attention without residual or norm before it and with learned positions, which a LLaMA block has not: no equation is left to solve",
+      "no begin token: first tokens are told from the gradient of the second query, or tried, likely ones first; last tokens are read as labels; the rank is that of the widest gap, or where none shows the number of singular values above rounding, with thresholds five times as wide; thresholds allow for f32; texts of one message that are equally long come in any order. APRIL (Lu et al. 2022) solves for the input of attention without residual or norm before it and with learned positions, which a LLaMA block has not: no equation is left to solve",
     cost:
       "one SVD [H·D, C] a block and message, tokens of the bag through one block a position, first_tokens times the bag, and for last tokens C rows back through the whole model a document",
     knowledge: .k1, channels: [.queryWeightGradients], family: .gradient,

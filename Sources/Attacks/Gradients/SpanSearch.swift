@@ -59,18 +59,19 @@ struct SpanSearch {
   }
 
   /// Texts that deserve a place of their own although they are much like another one, as documents made from one template are: where there are fewer texts
-  /// than documents, those that fit far better than the threshold asks and differ in more than a tenth of the positions.
+  /// than documents, those that fit far better than the threshold asks and differ in more than a tenth of the positions. Texts that are too short for any
+  /// document come last.
   private func completed(_ texts: [[Int32]], from found: [Text], to count: Int, shortest: Int) -> [[Int32]] {
-    var out = texts
+    func isLong(_ text: [Int32]) -> Bool { text.count + 1 >= shortest }
+    var out = texts.filter(isLong)
     for text in found.sorted(by: { $0.misfit < $1.misfit })
-    where out.count < count && text.misfit < 0.1 * threshold && text.tokens.count + 1 >= shortest {
+    where out.count < count && text.misfit < 0.1 * threshold && isLong(text.tokens) {
       let isKnown = out.contains { other in
-        let common = min(other.count, text.tokens.count)
-        return zip(other, text.tokens).count { $0 == $1 } * 10 > 9 * common
+        zip(other, text.tokens).count { $0 == $1 } * 10 >= 9 * min(other.count, text.tokens.count)
       }
       if !isKnown { out.append(text.tokens) }
     }
-    return out
+    return out + texts.filter { !isLong($0) }
   }
 
   /// Texts that begin with any of `firsts` before any of `seconds`.

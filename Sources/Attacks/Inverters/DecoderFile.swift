@@ -41,15 +41,19 @@ extension InverterStore {
   /// Where training of that key stood when it was stopped, or nil.
   /// - Parameters:
   ///   - start: the decoder that it started from.
-  ///   - rates: how many learning rates are tried, at most.
-  func interrupted(_ key: InverterKey, from start: InversionDecoder, rates: Int) -> DecoderProgress? {
+  ///   - trials: how many learning rates are tried.
+  ///   - steps: of the final training, at most.
+  func interrupted(_ key: InverterKey, from start: InversionDecoder, trials: Int, steps: Int) -> DecoderProgress? {
     reading(path(key, "interrupted")) { file in
       let numbers = try InverterNumbers(file)
       var state = DecoderProgress(start)
-      state.trials = try (0..<numbers.integer("trials", atMost: rates)).map { try numbers.number("trial.\($0)") }
+      state.trials = try (0..<numbers.integer("trials", atMost: trials)).map { try numbers.number("trial.\($0)") }
       state.seconds = try numbers.seconds
-      let step = try numbers.integer("step", atMost: 1_000_000)
+      let step = try numbers.integer("step", atMost: steps)
       guard step > 0 else { return state }
+      guard state.trials.count == trials else {
+        throw Fault(.invalidData, "training began after \(state.trials.count) of \(trials) trials", at: file.path)
+      }
       let courseSeconds = try numbers.number("course_seconds")
       guard (0...state.seconds).contains(courseSeconds) else {
         throw Fault(.invalidData, "\(courseSeconds) s of \(state.seconds)", at: file.path)

@@ -16,7 +16,7 @@ enum InverterCard {
 
       | | |
       |---|---|
-      | architecture | \(recipe.architecture.rawValue), width \(recipe.width) |
+      | architecture | \(recipe.architecture.rawValue), width \(recipe.width)\(inverter.network.gate == nil ? "" : inverter.mode == .gated ? ", read by its gate" : ", read by expert \(inverter.mode.text) alone, which knows held-out text better than the gate") |
       | noise it is trained for | \(noise) |
       | trained on | public text of the plan, passages with a quarter of the tokens replaced, random tokens |
       | cost | \(report.steps) steps of \(recipe.rowsPerStep) positions, \(String(format: "%.0f", report.seconds)) s\(report.hitBudget ? ", cut short by its budget" : "") |

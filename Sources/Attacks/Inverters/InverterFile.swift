@@ -29,8 +29,11 @@ extension InverterStore {
       try fill(&network, "", file)
       let temperature = Float(try numbers.number("temperature"))
       guard temperature > 0 else { throw Fault(.invalidData, "the temperature is \(temperature)", at: file.path) }
+      guard let mode = InverterNetwork.Mode(text: file.metadata["mode"] ?? "0", experts: network.experts.count) else {
+        throw Fault(.invalidData, "the metadata has no way to read a network of \(network.experts.count) experts", at: file.path)
+      }
       return TrainedInverter(
-        space: space, network: network, mode: recipe.mode, temperature: temperature,
+        space: space, network: network, mode: mode, temperature: temperature,
         report: InverterReport(
           seconds: try numbers.seconds, steps: try numbers.integer("steps"), rate: try numbers.number("rate"),
           heldOutAccuracy: try numbers.number("held_out_accuracy"), heldOutNats: try numbers.number("held_out_nats"),
@@ -50,7 +53,8 @@ extension InverterStore {
     try write(
       tensors,
       [
-        "temperature": "\(inverter.temperature)", "seconds": "\(report.seconds)", "steps": "\(report.steps)", "rate": "\(report.rate)",
+        "mode": inverter.mode.text, "temperature": "\(inverter.temperature)", "seconds": "\(report.seconds)", "steps": "\(report.steps)",
+        "rate": "\(report.rate)",
         "held_out_accuracy": "\(report.heldOutAccuracy)", "held_out_nats": "\(report.heldOutNats)",
         "hit_budget": report.hitBudget ? "1" : "0",
       ], key, "inverter")

@@ -30,7 +30,7 @@ struct InverterKey: Sendable, Hashable {
 
   init(_ recipe: InverterRecipe, _ task: InverterTask, _ means: AttackerMeans) {
     self.init(facts: [
-      "trainer version \(InverterRecipe.version)",
+      "trainer version \(recipe.version)",
       "checkpoint \(means.inverters?.weights ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
       "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
       "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",

@@ -30,7 +30,29 @@ struct InverterNetwork: TrainedLayer {
   enum Mode: Sendable, Hashable {
     case expert(Int)
     case gated
+
+    /// For files: `gated` or the expert's number.
+    var text: String {
+      switch self {
+      case .expert(let i): "\(i)"
+      case .gated: "gated"
+      }
+    }
+
+    /// Nil unless it is the text of a mode of a network of so many experts.
+    init?(text: String, experts: Int) {
+      if text == "gated", experts > 1 {
+        self = .gated
+      } else if let i = Int(text), (0..<experts).contains(i) {
+        self = .expert(i)
+      } else {
+        return nil
+      }
+    }
   }
+
+  /// Every way to read: by the gate, if there is one, and by each expert alone.
+  var modes: [Mode] { (gate == nil ? [] : [.gated]) + experts.indices.map(Mode.expert) }
 
   mutating func visit(_ prefix: String, _ body: (String, inout TrainedTensor) throws -> Void) rethrows {
     for i in experts.indices { try experts[i].visit(prefix + "expert\(i)", body) }

@@ -33,8 +33,9 @@ package struct InverterRecipe: Sendable, Hashable {
     var rate: Float?
   }
 
-  /// Counts changes of the training code that change its results: part of the key of stored inverters.
-  static let version = 1
+  /// Counts changes of the training code that change its results: part of the key of stored inverters. Mixtures are read by an expert alone where that is
+  /// better since 2.
+  var version: Int { architecture == .mixture ? 2 : 1 }
 
   package let architecture: Architecture
   /// Hidden width: of the GRU, or the factor of Luo's widths d, 2d, 2d, d (4 gives the published 4d, 8d, 8d, 4d).
@@ -95,8 +96,6 @@ package struct InverterRecipe: Sendable, Hashable {
       stages = [Stage(name: "expert", steps: steps, factors: [0], heldOut: [0])]
     }
   }
-
-  var mode: InverterNetwork.Mode { stages.last!.mode }
 
   /// The network before training: linear discriminant analysis for each expert's noise, and bodies that add nothing.
   func network(_ space: InverterSpace, sigma: Double, seed: UInt64, _ compute: Compute) -> InverterNetwork {

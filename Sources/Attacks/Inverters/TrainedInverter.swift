@@ -115,13 +115,16 @@ extension AttackerMeans {
     let state = try trainer.run(
       from: inverters?.interrupted(key, recipe, initial), save: { try inverters?.save(interrupted: &$0, key) }, progress: progress)
     let heldOut = data.heldOut(factors: recipe.stages.last!.heldOut)
-    let scores = loss.evaluate(state.network, heldOut, recipe.mode, temperatures: Self.temperatures)
-    let best = scores.indices.min { scores[$0].nats < scores[$1].nats }!
+    // A gate that had no time to learn is worse than the expert for the stated noise.
+    let fits = state.network.modes.flatMap { mode in
+      zip(Self.temperatures, loss.evaluate(state.network, heldOut, mode, temperatures: Self.temperatures)).map { (mode, $0, $1) }
+    }
+    let (mode, temperature, score) = fits.min { $0.2.nats < $1.2.nats }!
     let inverter = TrainedInverter(
-      space: space, network: state.network, mode: recipe.mode, temperature: Self.temperatures[best],
+      space: space, network: state.network, mode: mode, temperature: temperature,
       report: InverterReport(
-        seconds: state.seconds + preparation, steps: state.steps, rate: Double(trainer.rate(state)), heldOutAccuracy: scores[best].accuracy,
-        heldOutNats: scores[best].nats, hitBudget: state.hitBudget))
+        seconds: state.seconds + preparation, steps: state.steps, rate: Double(trainer.rate(state)), heldOutAccuracy: score.accuracy,
+        heldOutNats: score.nats, hitBudget: state.hitBudget))
     try inverters?.save(inverter, key, recipe, task)
     return inverter
   }
