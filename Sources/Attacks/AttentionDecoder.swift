@@ -81,6 +81,10 @@ package struct AttentionDecoder: Attack {
       return scores
     }
     found.cost.seconds = max(Date().timeIntervalSince(started), trained.seconds + Date().timeIntervalSince(reading))
+    if trained.steps < training.steps {
+      found.notes.append(
+        "its budget ended training early, after \(trained.steps) of \(training.steps) steps: another machine gets another result")
+    }
     return found
   }
 

@@ -65,12 +65,32 @@ extension AttackerMeans {
   /// States [N, C] of passages after the blocks of `stack`, which follow the embedding, packed.
   func states(of passages: [[Int32]], through stack: BlockStack) -> Matrix {
     var values: [Float] = []
-    for start in stride(from: 0, to: passages.count, by: 16) {
-      let group = passages[start..<min(start + 16, passages.count)]
+    for start in stride(from: 0, to: passages.count, by: Self.passagesTogether) {
+      let group = passages[start..<min(start + Self.passagesTogether, passages.count)]
       var caches = group.map { _ in stack.emptyCache() }
       values +=
         stack.forward(model.embedding.gather(group.flatMap { $0 }), PackedBatch(lengths: group.map(\.count)), caches: &caches).values
     }
     return Matrix(rows: passages.reduce(0) { $0 + $1.count }, columns: model.configuration.hiddenSize, values: values)
   }
+
+  /// States [N, C] that enter the block after `blocks`, of states that enter the first of them, packed as `batch` says.
+  func passed(_ states: Matrix, _ batch: PackedBatch, through blocks: Range<Int>) -> Matrix {
+    guard !blocks.isEmpty else { return states }
+    let between = model.stack[blocks]
+    var values: [Float] = []
+    values.reserveCapacity(states.values.count)
+    for start in stride(from: 0, to: batch.sequences, by: Self.passagesTogether) {
+      let group = start..<min(start + Self.passagesTogether, batch.sequences)
+      var caches = group.map { _ in between.emptyCache() }
+      values +=
+        between.forward(
+          states.slice(batch.offsets[group.lowerBound]..<batch.offsets[group.upperBound]),
+          PackedBatch(lengths: group.map { batch.range($0).count }), caches: &caches
+        ).values
+    }
+    return Matrix(rows: states.rows, columns: states.columns, values: values)
+  }
+
+  private static let passagesTogether = 16
 }

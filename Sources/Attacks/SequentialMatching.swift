@@ -132,12 +132,22 @@ package struct SequentialMatching: Attack {
       try candidates == .inverter && !isForeign && likelihood.feature == nil ? inverterOrder(view, likelihood, means, progress) : nil
     // An inverter that was trained before cost that training all the same.
     let earlier = max(0, (order?.inverter?.report.seconds ?? 0) - Date().timeIntervalSince(asked))
-    if tuning == .rehearsed, !isForeign, observation.noise.law.drawsNoise, sigma > 0 {
+    let tunes = !isForeign && observation.noise.law.drawsNoise && sigma > 0
+    // What was asked for and does not apply is said.
+    var notes: [String] = []
+    if candidates == .inverter, order == nil {
+      notes.append("candidates are proposals in place of the inverter's: the weights are not known, or states are not compared as they are")
+    }
+    if tuning == .rehearsed, !tunes, isForeign || observation.noise.law != .none && sigma > 0 {
+      notes.append("nothing was tuned: a rehearsal needs the victim's weights and drawn noise")
+    }
+    if tuning == .rehearsed, tunes {
       var (found, forwards) = try decodedAsTuned(view, observed, likelihood, sigma: sigma, stack, means, anchors: order, progress)
       found.cost = AttackCost(seconds: Date().timeIntervalSince(started) + earlier, candidateForwards: forwards)
       return found
     }
     var (found, forwards) = try decode(view, observed, likelihood, stack, means, anchors: order) { try progress($0 / passes) }
+    found.notes += notes
     if adapts {
       if let victim = try VictimModel(
         view, observation, found, sigma: sigma, stack: stack, method: mismatch, means, progress: { try progress((1 + $0) / passes) })
@@ -145,9 +155,11 @@ package struct SequentialMatching: Attack {
         likelihood.correction = victim.correction
         let (second, more) = try decode(view, observation.values, likelihood, victim.stack, means) { try progress((2 + $0) / passes) }
         (found, forwards) = (second, forwards + more)
+        found.notes += notes
         let (before, after) = victim.residuals
         found.notes.append(
-          "foreign weights: \(before) of the states' power was unexplained on held-out texts, \(after) after self-training")
+          "foreign weights: \(before) of the states' power was unexplained on held-out texts, \(after) after self-training on rows that its map was not fitted to"
+        )
       } else {
         found.notes.append("nothing was learned of foreign weights: too few texts, or no more is left than the noise explains")
       }
@@ -174,14 +186,15 @@ package struct SequentialMatching: Attack {
   ///   - observed: what was observed of each position, [N, columns] as `likelihood` compares it.
   ///   - stack: the blocks that candidates run through.
   ///   - anchors: in the place of those that `likelihood` has by its law.
+  ///   - evidence: [N, columns] what the inverter of `anchors` reads, where that is not `observed`.
   func decode(
     _ view: AdversaryView, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ stack: BlockStack, _ means: AttackerMeans,
-    anchors given: CandidateOrder? = nil, _ progress: (Double) throws -> Void
+    anchors given: CandidateOrder? = nil, evidence: Matrix? = nil, _ progress: (Double) throws -> Void
   ) throws -> (Reconstruction, forwards: Int) {
     var found = Reconstruction(tokens: [], posterior: TokenPosterior(width: SequentialDecoder.posteriorWidth))
     var forwards = 0
     let anchors = candidates.isAnchored ? given ?? CandidateOrder(stack.blocks.count, likelihood, means) : nil
-    let reader = anchors?.inverter.map { TrainedInverter.Reader($0, observed, offsets: view.offsets, means.model.compute) }
+    let reader = anchors?.inverter.map { TrainedInverter.Reader($0, evidence ?? observed, offsets: view.offsets, means.model.compute) }
     for first in stride(from: 0, to: view.documents, by: Self.documentsTogether) {
       let group = first..<min(first + Self.documentsTogether, view.documents)
       var decoder = SequentialDecoder(

@@ -35,7 +35,11 @@ extension SequentialMatching {
     let posterior = found.posterior!
     let doubt = (0..<view.tokens).reduce(0.0) { $0 + 1 - exp(Double(posterior.logProbabilities[$1 * posterior.width])) }
     let count = means.auxiliary.count
-    guard doubt > Self.littleDoubt * Double(view.tokens), forwards <= Self.mostForwards * view.tokens, count > 0 else {
+    guard doubt > Self.littleDoubt * Double(view.tokens), count > 0 else { return (found, forwards) }
+    guard forwards <= Self.mostForwards * view.tokens else {
+      found.notes.append(
+        "nothing was tuned: the first pass tried \(forwards / view.tokens) candidates a token, more than the \(Self.mostForwards) that a rehearsal may"
+      )
       return (found, forwards)
     }
     let rehearsal = means.rehearsal(like: view, passages: max(0, count - Self.passages)..<count, sigma: sigma, stream: "beam")
@@ -51,7 +55,7 @@ extension SequentialMatching {
     }
     var best = self
     var score = try rehearsed(best)
-    for factor in [Self.less, Self.more] where best.priorWeight == priorWeight {
+    for factor in [Self.less, Self.more] where best.priorWeight == priorWeight && priorWeight > 0 {
       for _ in 0..<Self.turns {
         var other = best
         other.priorWeight *= factor

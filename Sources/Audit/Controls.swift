@@ -7,14 +7,18 @@ package struct Controls: Sendable, Codable, Equatable {
 
   /// One per cell and channel that the server computes from h̃_A, where both were attacked; nil in records of earlier releases.
   package var internalChannels: [InternalChannelCheck]?
+  /// Controls that gave no result, one sentence each; nil if all did.
+  package var missing: [String]?
 
   package init(
-    plantedLeaks: [PlantedLeakControl] = [], shuffled: [ShuffledControl] = [], internalChannels: [InternalChannelCheck]? = nil
+    plantedLeaks: [PlantedLeakControl] = [], shuffled: [ShuffledControl] = [], internalChannels: [InternalChannelCheck]? = nil,
+    missing: [String] = []
   ) {
     (self.plantedLeaks, self.shuffled, self.internalChannels) = (plantedLeaks, shuffled, internalChannels)
+    self.missing = missing.isEmpty ? nil : missing
   }
 
-  enum CodingKeys: String, CodingKey { case plantedLeaks = "planted_leak", shuffled, internalChannels = "internal_channels" }
+  enum CodingKeys: String, CodingKey { case plantedLeaks = "planted_leak", shuffled, internalChannels = "internal_channels", missing }
 
   /// Why the run is not valid, one sentence each; empty if every control behaved.
   package var problems: [String] {
@@ -30,7 +34,7 @@ package struct Controls: Sendable, Codable, Equatable {
       "\($0.attack) read \(Self.percent($0.accuracy)) of the tokens of \($0.cell) from \($0.channel), which the server computes from states that gave "
         + "the best attack \(Self.percent($0.stateAccuracy)); an attack on the states is missing or too weak"
     }
-    return leaks + shuffles + inequalities
+    return leaks + shuffles + inequalities + (missing ?? [])
   }
 
   private static func percent(_ fraction: Double) -> String { SettingValue.number((fraction * 1000).rounded() / 10).label + " %" }

@@ -69,8 +69,13 @@ package struct GuessesFile: Sendable, Equatable {
     return guesses
   }
 
-  /// The same guesses, after a check that they are about the view of run `runID` with document `offsets` over `vocabulary` tokens.
-  package func validated(runID: String, offsets: [Int], vocabulary: Int) throws -> GuessesFile {
+  /// The same guesses, after a check that they are about the view of run `runID` with document `offsets` over `vocabulary` tokens, and of the file with
+  /// `viewSHA256`: all cells of a sweep have one run's number and the same documents.
+  package func validated(runID: String, offsets: [Int], vocabulary: Int, viewSHA256 digest: String? = nil) throws -> GuessesFile {
+    if let digest, let viewSHA256, viewSHA256 != digest {
+      throw Fault(
+        .invalidData, "the guesses are about another view, of SHA-256 \(viewSHA256.prefix(12))…", hint: "another cell of a sweep?")
+    }
     guard self.runID == runID else { throw Fault(.invalidData, "the guesses are about run \(self.runID), the view about run \(runID)") }
     guard self.offsets == offsets else { throw Fault(.invalidData, "the guesses' /samples/offsets are not those of the view") }
     let known = Int32(clamping: vocabulary)

@@ -45,6 +45,8 @@ package struct InferenceResult: Sendable, Codable, Equatable {
   package var accuracy: Double?
   package var accuracyCI95: [Double]?
   package var majorityBaseline: Double?
+  /// 95 % bootstrap interval over documents of the accuracy less that of always giving the answer which is most frequent here.
+  package var gainCI95: [Double]?
   /// Empirical mutual information of answer and truth, bits a unit; at most log2 n, and a little high when n is small. Of an attack that says how
   /// likely each class is, the mean of log2 p(truth) / prior(truth), or 0 where that is negative: what is known at least (Barber and Agakov 2003).
   package var bits: Double?
@@ -74,7 +76,8 @@ package struct InferenceResult: Sendable, Codable, Equatable {
   enum CodingKeys: String, CodingKey {
     case cell, settings, test, question, channel, isControl = "is_control", n, positives, auc, aucCI95 = "auc_ci95"
     case atOnePercent = "tpr_at_fpr_0.01", atOnePerMille = "tpr_at_fpr_0.001", accuracy, accuracyCI95 = "accuracy_ci95"
-    case majorityBaseline = "majority_baseline", bits, epsilonLower = "epsilon_lower", epsilonClaimed = "epsilon_claimed", delta
+    case majorityBaseline = "majority_baseline", gainCI95 = "gain_ci95", bits, epsilonLower = "epsilon_lower", epsilonClaimed =
+      "epsilon_claimed", delta
     case closedForm = "closed_form", seconds
   }
 }
@@ -91,6 +94,9 @@ extension InferenceResult {
       if interval.count != 2 || !interval.allSatisfy({ (0...1).contains($0) }) || interval[0] > interval[1] {
         return "an interval is not two rising shares"
       }
+    }
+    if let gainCI95, gainCI95.count != 2 || !gainCI95.allSatisfy({ (-1...1).contains($0) }) || gainCI95[0] > gainCI95[1] {
+      return "a gain's interval is not two rising differences of shares"
     }
     if n < 0 || !(0...max(0, n)).contains(positives ?? 0) { return "\(positives ?? 0) positives of \(n)" }
     return nil

@@ -134,9 +134,15 @@ extension AuditPlan {
     return try AuditPlan(tree: tree, known: known, origin: origin, cell: true)
   }
 
+  /// Parts of a dotted key, at most: each is a level of a tree that is walked by recursion.
+  private static let longestKey = 16
+
   /// `tree` with `node` at the dotted key; a unit of noise takes the other units (and a lone delta) away.
   static func assigning(_ node: PlanNode, to key: String, in tree: PlanNode) throws -> PlanNode {
-    let path = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let path = key.split(separator: ".", maxSplits: longestKey, omittingEmptySubsequences: false).map(String.init)
+    guard path.count <= longestKey else {
+      throw Fault(.invalidData, "there is no key \"\(key.prefix(60))…\" in the plan", at: node.place.description)
+    }
     var tree = tree
     if path.first == "defense", path.count == 2, PlanKeys.noiseUnits.contains(path[1]), let defense = tree.value(at: ["defense"]) {
       let rivals = PlanKeys.noiseUnits.filter { $0 != path[1] } + (path[1] == "epsilon" ? [] : ["delta"])

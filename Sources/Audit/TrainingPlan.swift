@@ -139,6 +139,14 @@ package struct TrainingPlan: Sendable {
     if !repartition.isEmpty, !full.isEmpty, let value = root.optional("repartition") {
       throw value.fault("blocks that are trained whole cannot move", hint: "drop \"full\" or \"repartition\"")
     }
+    for part in full.sorted() {
+      let own = (federation.partitions ?? []).map { part == "input" ? $0.input : $0.output }
+      if Set(own).count > 1, let value = root.optional("federation") {
+        throw value.fault(
+          "clients that train their \(part) blocks whole cannot be averaged with others that have adapters there",
+          hint: "give all clients as many \(part) blocks, or drop \(part) from \"full\"")
+      }
+    }
     if let late = repartition.first(where: { $0.step > steps }), let value = root.optional("repartition") {
       throw value.fault("the partition of step \(late.step) never comes: there are \(steps) steps")
     }

@@ -166,7 +166,7 @@ package final class AuditRunner {
     let identity = ViewIdentity(
       runID: runID, planSHA256: plan.sha256, checkpointSHA256: bench.loaded.description.sha256,
       tokenizerSHA256: bench.loaded.description.tokenizerSHA256, created: created, fedseaVersion: Version.current)
-    let setting = SplitExchange.Setting(cell.plan, bench.victim, defense, seed: cell.seed)
+    let setting = bench.setting(cell, defense)
     let means = bench.means(inputBlocks: cell.partition.input, defense: defense)
     if !hasAnnounced {
       hasAnnounced = true
@@ -177,10 +177,7 @@ package final class AuditRunner {
     let folder = directory.appending(path: "cells/\(cell.id)")
     try Self.makeFolder(folder)
     let path = folder.appending(path: "view.h5").path
-    let exchange = try SplitExchange.dump(
-      bench.corpus.sent, setting, identity: identity, to: path, withholdsNoise: cell.plan.threatModel.noise == .withheld,
-      decode: bench.loaded.tokenizer.decode
-    ) { try exchanging("split forward", $0) }
+    let exchange = try bench.dump(cell, setting, identity: identity, to: path) { try exchanging("split forward", $0) }
     // Answers differ from cell to cell, so the truth does too.
     let scoring = try setting.responses > 0 ? bench.scoring(of: exchange.documents, cell.plan) : bench.scoring
     if setting.responses > 0 {
@@ -294,7 +291,7 @@ package final class AuditRunner {
       references: cells.contains { $0.reference != nil } ? cells.compactMap(\.reference) : nil,
       controls: Controls(
         plantedLeaks: cells.compactMap(\.plantedLeak), shuffled: cells.flatMap(\.shuffled),
-        internalChannels: ChannelFindings.checks(results)),
+        internalChannels: ChannelFindings.checks(results), missing: StandingControls.missing(failures)),
       failures: failures, inference: plan.inference.isEmpty ? nil : cells.flatMap(\.inference))
     record.channels = ChannelFindings.of(plan, results, failures, inference: cells.flatMap(\.inference))
     return record

@@ -23,7 +23,7 @@ package enum BayesReference {
     _ documents: [PrivateDocument], _ view: AdversaryView, count: Int, _ means: AttackerMeans, progress: (Double) throws -> Void
   ) rethrows -> [Position] {
     guard let observation = view.observations[.inputHiddenStates], [.none, .gaussian].contains(observation.noise.law),
-      observation.noise.order == nil
+      observation.noise.order == nil, observation.noise.clip == nil || observation.noise.clippedNorm == .l2
     else { return [] }
     let model = means.model
     let stack = model.stack[0..<view.partition.input]

@@ -15,14 +15,18 @@ package enum ChannelFindings {
     return measured.contains(own) ? own : "token_accuracy"
   }
 
-  static func of(
+  package static func of(
     _ plan: AuditPlan, _ results: [CellResult], _ failures: [AttackFailure], inference: [InferenceResult]
   ) -> [ChannelFinding] {
-    Channel.allCases.flatMap { channel -> [ChannelFinding] in
+    let readsValues = Set(
+      plan.attacks.filter { ((try? AttackRoster.make($0).reads(of: plan.threatModel.channels)) ?? []).contains(.values) }.map(\.label))
+    return Channel.allCases.flatMap { channel -> [ChannelFinding] in
       if channel == .lengths, let found = lengths(inference) { return found }
-      // Keys and values leak together, and are attacked together.
+      // Keys and values leak together: what an attack reads from both is filed under the keys, and counts for the values too.
       let own = results.filter {
-        $0.gainOverBaseline != nil && ($0.channel == channel.rawValue || channel == .values && $0.channel == Channel.keys.rawValue)
+        $0.gainOverBaseline != nil
+          && ($0.channel == channel.rawValue
+            || channel == .values && $0.channel == Channel.keys.rawValue && readsValues.contains($0.attack))
       }
       let left = AttacksLeftOut(of: channel, plan)
       let metric = metric(channel, among: Set(own.map(\.metric)))
@@ -57,7 +61,7 @@ package enum ChannelFindings {
         channel: Channel.lengths.rawValue, cell: result.cell, settings: result.settings, metric: InferenceQuestion.promptLength.rawValue,
         attacks: 1)
       (finding.bestAttack, finding.mean, finding.ci95, finding.n) = (result.test, result.accuracy, result.accuracyCI95, result.n)
-      finding.gainOverBaseline = result.majorityBaseline.map { result.accuracy! - $0 }
+      (finding.gainOverBaseline, finding.gainCI95) = (result.majorityBaseline.map { result.accuracy! - $0 }, result.gainCI95)
       (finding.seconds, finding.allSeconds) = (result.seconds, result.seconds)
       return finding
     }

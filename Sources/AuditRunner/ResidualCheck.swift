@@ -36,6 +36,11 @@ package struct ResidualCheck: Sendable {
     stated = max(sigma, sizes.sorted()[view.tokens / 2] * 1e-3)
   }
 
+  /// Whether an attack looks for the text that explains the states, so that what it leaves unexplained says something about the view.
+  package static func explains(_ attack: MethodDescription) -> Bool {
+    attack.channels == [.inputHiddenStates] && (attack.knowledge >= .k2 || attack.name == SequentialMatching.description.name)
+  }
+
   /// Throws when any text leaves less than a tenth of the noise that is stated: no guess, right or wrong, could do that.
   package func refuseOverstatedNoise(at path: String) throws {
     guard residual < stated / Self.factor else { return }

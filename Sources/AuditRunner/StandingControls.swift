@@ -14,12 +14,24 @@ package enum StandingControls {
     guesses.filter { name in !attacks.contains { $0.name == name } }.map { AttackPlan(name: $0) } + attacks
   }
 
+  /// A sentence for every control among `failures`: a run whose controls say nothing is no valid one.
+  package static func missing(_ failures: [AttackFailure]) -> [String] {
+    failures.filter { failure in
+      (guesses + [ShuffledLabels.name]).contains { failure.attack == $0 || failure.attack.hasPrefix($0 + "-") }
+    }.map { "the control \($0.attack) gave no result in \($0.cell): \($0.message)" }
+  }
+
   /// The inverter with shuffled labels, where the plan has attacks that learn and no such control; nil where it needs none. It trains as the first
-  /// inverter of the plan does.
+  /// inverter of the plan does, on the states if any attack learns from these, else on the same cache.
   package static func shuffled(_ plan: AuditPlan) -> AttackPlan? {
-    let learners = plan.attacks.filter { Self.learners.contains($0.name) }
+    let granted = Set(plan.threatModel.channels)
+    let able = plan.attacks.filter { entry in
+      Self.learners.contains(entry.name)
+        && ((try? AttackRoster.make(entry).reads(of: plan.threatModel.channels)) ?? []).allSatisfy(granted.contains)
+    }
+    let learners = able.filter { $0.settings["source"]?.label != "cache" } + able.filter { $0.settings["source"]?.label == "cache" }
     let isNamed = plan.attacks.contains { $0.name == ShuffledLabels.name }
-    guard !learners.isEmpty, !isNamed, plan.threatModel.channels.contains(.inputHiddenStates) else { return nil }
+    guard !learners.isEmpty, !isNamed else { return nil }
     // A decoder's steps are of another kind.
     let inverter = learners.first { $0.name != AttentionDecoder.description.name }
     let settings = inverter?.settings ?? learners[0].settings.filter { $0.key == "budget_seconds" }

@@ -1,5 +1,6 @@
 package import Audit
 import Diagnostics
+import Fetching
 import Foundation
 import Kernels
 import Llama
@@ -15,6 +16,17 @@ package struct TaskData: Sendable {
   package let metrics: [String]
   /// Reads what the model generated.
   package let tokenizer: any Tokenizer
+
+  /// SHA-256 of all examples as the model gets them.
+  package var sha256: String {
+    var bytes = Data()
+    for item in train + validation {
+      for tokens in [item.prompt, item.sequence.tokens] {
+        ([Int32(tokens.count)] + tokens).withUnsafeBytes { bytes.append(contentsOf: $0) }
+      }
+    }
+    return FileDigest.hex(of: bytes)
+  }
 
   /// Names that a training plan may use.
   package static let names = SuperGLUETask.allCases.map(\.rawValue) + ["sentiment"] + GenerationTask.allCases.map(\.rawValue)

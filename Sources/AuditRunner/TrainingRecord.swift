@@ -82,5 +82,7 @@ package struct TrainingRecord: Codable, Sendable {
     package var sequentialServerSteps: Int
     /// Of the code that ended it, where a run was gone on with after a commit; nil where it is the record's.
     package var commit: String?
+    /// SHA-256 of the cell's plan, weights, tokenizer and examples; nil in records of earlier releases.
+    package var origin: [String: String]?
   }
 }

@@ -20,10 +20,13 @@ package struct TrainingRunner {
   private let shards: [[TaskData.Item]]
   private let units: [String: SettingValue]
   private let noise: NoiseStatement
+  /// SHA-256 of whatever decides the result beside the code: the cell's plan, weights, tokenizer, examples.
+  package let origin: [String: String]
 
   package init(_ cell: TrainingPlan.Cell, loaded: LoadedModel, data: TaskData) throws {
     (plan, seed, self.loaded, self.data) = (cell.plan, cell.seed, loaded, data)
     let (model, plan) = (loaded.model, cell.plan)
+    origin = Self.origin(cell, loaded: loaded, data: data)
     let points = try plan.model.partition.validated(blocks: model.configuration.blocks)
     let longest = (data.train + data.validation).map { $0.longest(generated: data.longestAnswer) }.max() ?? 0
     try loaded.requireRoom(for: longest, hint: "lower task.max_prompt_tokens")
@@ -66,6 +69,14 @@ package struct TrainingRunner {
     shards = try Self.shards(data.train, shared, seed: UInt64(cell.seed))
   }
 
+  /// What `origin` is for a cell, before anything is set up.
+  package static func origin(_ cell: TrainingPlan.Cell, loaded: LoadedModel, data: TaskData) -> [String: String] {
+    [
+      "plan": cell.plan.sha256, "checkpoint": loaded.description.sha256, "tokenizer": loaded.description.tokenizerSHA256,
+      "task": data.sha256,
+    ]
+  }
+
   /// Deals the training examples to the clients; labels decide only in multiple choice.
   private static func shards(_ examples: [TaskData.Item], _ plan: TrainingPlan.FederationPlan, seed: UInt64) throws
     -> [[TaskData.Item]]
@@ -88,6 +99,8 @@ package struct TrainingRunner {
   /// Where a run stands between two steps; see `TrainingSnapshot` for the rest.
   private struct Progress: Codable {
     var cell: String
+    /// Nil in files of earlier releases, which cannot be told from those of another run.
+    var origin: [String: String]?
     var before: [String: Double]
     var losses: [Double] = []
     var norms: [Double] = []
@@ -112,7 +125,8 @@ package struct TrainingRunner {
     var state: Progress
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
       let snapshot = try TrainingSnapshot<Progress>(contentsOf: checkpoint)
-      guard snapshot.progress.cell == id, snapshot.progress.orders.count == shards.count, snapshot.progress.epochs.count == shards.count,
+      guard snapshot.progress.cell == id, snapshot.progress.origin == origin, snapshot.progress.orders.count == shards.count,
+        snapshot.progress.epochs.count == shards.count,
         zip(snapshot.progress.orders, shards).allSatisfy({ order, shard in order.allSatisfy(shard.indices.contains) }),
         snapshot.progress.ledger.isSound, snapshot.progress.epochs.allSatisfy({ $0 < 1 << 48 })
       else {
@@ -121,7 +135,7 @@ package struct TrainingRunner {
       try snapshot.restore(federation, blocks: model.blocks)
       state = snapshot.progress
     } else {
-      state = Progress(cell: id, before: try judge().values, orders: shards.map { _ in [] }, epochs: shards.map { _ in 0 })
+      state = Progress(cell: id, origin: origin, before: try judge().values, orders: shards.map { _ in [] }, epochs: shards.map { _ in 0 })
     }
     let schedule = LearningRateSchedule(peak: Float(plan.learningRate), warmup: plan.warmup, steps: plan.steps, shape: plan.schedule)
     var started = Date()
@@ -184,7 +198,7 @@ package struct TrainingRunner {
       let rounds = self.plan.federation.mode == "server-hierarchical" ? steps / self.plan.federation.localSteps + 1 : 1
       bytes += Double(rounds * own * 4)
     }
-    return Int(bytes)
+    return Int(min(bytes, 1e18))
   }
 
   private func finished(_ state: Progress, after: TaskJudgement) throws -> TrainingRecord.Cell {

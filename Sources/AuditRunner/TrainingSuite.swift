@@ -22,15 +22,26 @@ package enum TrainingSuite {
     try AuditRunner.makeFolder(directory)
     removeLeftovers(in: directory)
     var record =
-      try earlier(directory, runID)
+      try earlier(directory, runID, cells)
       ?? TrainingRecord(
         runID: runID, commit: Provenance.commit(root: store.root), host: Provenance.host(compute).cpu,
         checkpoint: plan.model.checkpoint, plan: plan.written)
     // Asked once: whoever commits while a run goes on does not change what runs.
     let commit = Provenance.commit(root: store.root)
     let loaded = try LoadedModel(plan.model.checkpoint, in: store, precision: plan.precision, compute: compute)
-    for (number, cell) in cells.enumerated() where !record.cells.contains(where: { $0.id == cell.id }) {
+    for (number, cell) in cells.enumerated() {
+      let known = record.cells.first { $0.id == cell.id }
+      if let known, known.origin == nil { continue }
       let data = try TaskData(cell.plan.task, seed: UInt64(cell.seed), tokenizer: loaded.tokenizer)
+      if let known {
+        guard known.origin == TrainingRunner.origin(cell, loaded: loaded, data: data) else {
+          throw Fault(
+            .invalidData, "\(cell.id) was trained from other weights or other examples",
+            at: directory.appending(path: "training.json").path,
+            hint: "choose another folder with --output")
+        }
+        continue
+      }
       let runner = try TrainingRunner(cell, loaded: loaded, data: data)
       let checkpoint = directory.appending(path: "checkpoint-\(cell.id).safetensors").path
       let recorder = try cell.plan.record.map { plan in
@@ -42,6 +53,7 @@ package enum TrainingSuite {
       }
       try AdapterFile.write(runner.adapters, cell.plan.adapters, to: directory.appending(path: "adapters/\(cell.id)").path)
       if commit != record.commit { result.commit = commit }
+      result.origin = runner.origin
       record.cells.append(result)
       try AtomicFile.write(try record.encoded(), to: directory.appending(path: "training.json"))
     }
@@ -57,11 +69,12 @@ package enum TrainingSuite {
   }
 
   /// The record of an earlier, unfinished run of the same plan.
-  private static func earlier(_ directory: URL, _ runID: String) throws -> TrainingRecord? {
+  private static func earlier(_ directory: URL, _ runID: String, _ cells: [TrainingPlan.Cell]) throws -> TrainingRecord? {
     let file = directory.appending(path: "training.json")
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
     let record = try TrainingRecord(json: AtomicFile.read(file, limit: 1 << 28), at: file.path)
-    guard record.runID == runID else {
+    let ids = Set(cells.map(\.id))
+    guard record.runID == runID, record.cells.allSatisfy({ ids.contains($0.id) }) else {
       throw Fault(.invalidData, "the file is a record of another plan", at: file.path, hint: "choose another folder with --output")
     }
     return record

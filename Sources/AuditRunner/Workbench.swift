@@ -46,6 +46,21 @@ package final class Workbench {
     scoring = try Self.scoring(of: corpus.documents, plan, loaded, means)
   }
 
+  /// The exchange of a cell: the victim's model, whoever attacks or dumps.
+  package func setting(_ cell: PlanCell, _ defense: PreparedDefense) -> SplitExchange.Setting {
+    SplitExchange.Setting(cell.plan, victim, defense, seed: cell.seed)
+  }
+
+  /// What the client sends in a cell, again and again if the plan says so, into view.h5.
+  package func dump(
+    _ cell: PlanCell, _ setting: SplitExchange.Setting, identity: ViewIdentity, to path: String, precision: ViewPrecision = .f32,
+    progress: (Double) throws -> Void
+  ) throws -> SplitExchange {
+    try SplitExchange.dump(
+      corpus.sent, setting, identity: identity, to: path, withholdsNoise: cell.plan.threatModel.noise == .withheld, precision: precision,
+      decode: loaded.tokenizer.decode, progress: progress)
+  }
+
   /// A scorer of documents that belong to one cell.
   package func scoring(of documents: [PrivateDocument], _ plan: AuditPlan) throws -> Scoring {
     try Self.scoring(of: documents, plan, loaded, means)

@@ -164,7 +164,11 @@ package final class TrainingServer {
   }
 
   /// Blocks `range` with what they learned, for inference.
-  func inferenceBlocks(_ range: Range<Int>) -> MiddleBlocks { MiddleBlocks(stack: party.trainable.adapted[range], width: width) }
+  func inferenceBlocks(_ range: Range<Int>) -> MiddleBlocks {
+    // A client that has all blocks itself asks for none, wherever that is.
+    let own = range.isEmpty ? party.range.lowerBound..<party.range.lowerBound : range
+    return MiddleBlocks(stack: party.trainable.adapted[own], width: width)
+  }
 
   /// Restores what a snapshot holds.
   func restore(_ body: (inout TrainingParty) throws -> Void) rethrows { try body(&party) }

@@ -7,6 +7,7 @@ import Audit
 import AuditRunner
 import Diagnostics
 import Checkpoints
+import Fetching
 import Foundation
 
 /// `attack VIEW --plan PLAN`: attacks a dump offline. It opens view.h5 and public data only, never truth.h5.
@@ -43,25 +44,30 @@ struct AttackCommand: ParsableCommand {
     do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
       throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
     }
+    let digest = try FileDigest.file(URL(filePath: view))
     let material = try PublicMaterial(plan, store: workspace.store, hiding: [own, folder])
     let interruption = Interruption(
       kept: "guesses of the attacks that ended are kept", hint: "--set \"attacks=[…]\" with the others spares what is done")
     var failures: [String] = []
-    for entry in plan.attacks {
-      do { try attack(entry, seen, means, material, into: folder, interruption) } catch let fault as Fault where fault.code != .interrupted
+    // The controls of every run: what attacks find says something only beside what guessing finds.
+    let attacks = StandingControls.completed(plan.attacks) + [StandingControls.shuffled(plan)].compactMap { $0 }
+    let isKnown = plan.threatModel.knowledge >= .k2
+    for entry in attacks {
+      do { try attack(entry, seen, means, material, isKnown: isKnown, digest: digest, into: folder, interruption) } catch let fault as Fault
+        where fault.code != .interrupted
       {
         Terminal.say("\(Terminal.red("failed:")) \(entry.label): \(fault)")
         failures.append(entry.label)
       }
     }
     if !failures.isEmpty {
-      throw Fault(.failure, "\(failures.count) of \(plan.attacks.count) attacks failed: \(failures.joined(separator: ", "))")
+      throw Fault(.failure, "\(failures.count) of \(attacks.count) attacks failed: \(failures.joined(separator: ", "))")
     }
   }
 
   private func attack(
-    _ entry: AttackPlan, _ seen: AdversaryView, _ means: AttackerMeans, _ material: PublicMaterial, into folder: String,
-    _ interruption: Interruption
+    _ entry: AttackPlan, _ seen: AdversaryView, _ means: AttackerMeans, _ material: PublicMaterial, isKnown: Bool,
+    digest: String, into folder: String, _ interruption: Interruption
   ) throws {
     let line = ProgressLine()
     defer { line.clear() }
@@ -71,14 +77,16 @@ struct AttackCommand: ParsableCommand {
       line.show(entry.label, fraction: part)
     }
     line.clear()
-    if attack.description.knowledge >= .k2, let check = ResidualCheck(seen, tokens: found.reconstruction.tokens, means) {
+    if isKnown, !attack.description.isBaseline, let check = ResidualCheck(seen, tokens: found.reconstruction.tokens, means) {
       try check.refuseOverstatedNoise(at: view)
-      if let warning = check.warning { Terminal.say("warning: \(entry.label): \(warning)") }
+      // A weak attack leaves much unexplained whatever the view states.
+      if ResidualCheck.explains(attack.description), let warning = check.warning { Terminal.say("warning: \(entry.label): \(warning)") }
     }
     for warning in found.warnings { Terminal.say("warning: \(warning)") }
     let path = "\(folder)/guesses-\(entry.label).h5"
-    try GuessesFile(runID: seen.identity.runID, attack: entry.label, offsets: seen.offsets, reconstruction: found.reconstruction)
-      .write(to: path)
+    try GuessesFile(
+      runID: seen.identity.runID, attack: entry.label, viewSHA256: digest, offsets: seen.offsets, reconstruction: found.reconstruction
+    ).write(to: path)
     try Output.write(path + "\n")
   }
 }

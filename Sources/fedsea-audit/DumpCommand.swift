@@ -46,22 +46,22 @@ struct DumpCommand: ParsableCommand {
       let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: workspace.store)
       let defense = try DefenseCatalog.make(cell.defense).prepared(
         for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
-      let setting = SplitExchange.Setting(cell.plan, loaded.model, defense, seed: cell.seed)
+      let setting = bench.setting(cell, defense)
       let folder = cells.count == 1 ? output : "\(output)/\(cell.id)"
       do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
         throw Fault(.cannotCreate, "the folder cannot be made: \(error.localizedDescription)", at: folder)
       }
-      let size = try SplitExchange.predictedBytes(setting, bench.corpus.documents, precision: precision)
+      let size = try SplitExchange.predictedBytes(setting, bench.corpus.sent, precision: precision)
       Terminal.say("\(cell.id): view.h5 will take about \(size.formatted(.byteCount(style: .file)))")
       let line = ProgressLine()
       defer { line.clear() }
       let interruption = Interruption(kept: "files of the cells that ended are kept", hint: "the same command makes all cells anew")
-      let exchange = try SplitExchange.dump(
-        bench.corpus.documents, setting,
+      let exchange = try bench.dump(
+        cell, setting,
         identity: ViewIdentity(
           runID: runID, planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
           tokenizerSHA256: loaded.description.tokenizerSHA256, created: Provenance.now(), fedseaVersion: Version.current),
-        to: "\(folder)/view.h5", withholdsNoise: plan.threatModel.noise == .withheld, precision: precision, decode: loaded.tokenizer.decode
+        to: "\(folder)/view.h5", precision: precision
       ) {
         try interruption.check()
         line.show(cell.id, fraction: $0)

@@ -56,7 +56,7 @@ struct TrainCommand: ParsableCommand {
 
   private func table(_ record: TrainingRecord) -> String {
     func percent(_ x: Double) -> String { String(format: "%5.1f %%", 100 * x) }
-    func padded(_ id: String) -> String { id.padding(toLength: 32, withPad: " ", startingAt: 0) }
+    func padded(_ id: String) -> String { escapingControls(id).padding(toLength: 32, withPad: " ", startingAt: 0) }
     var lines = ["cell                              before    after            95 %        n   loss first → last   tokens/s"]
     for cell in record.cells {
       let (first, last) = (cell.losses.first ?? 0, cell.losses.suffix(10).reduce(0, +) / Double(max(1, min(10, cell.losses.count))))

@@ -1,6 +1,7 @@
 import Attacks
 import Audit
 import Checkpoints
+import Diagnostics
 import Foundation
 import Kernels
 import Llama
@@ -83,6 +84,37 @@ import Testing
       let own = range.first { posterior.ids[$0] == entry.element }.map { Double(posterior.logProbabilities[$0]) }
       return total - (own ?? Double(posterior.restLogProbability[entry.offset]) - log(unlisted))
     } / Double(truth.count)
+  }
+
+  /// A result that hangs on the machine's speed says so, and so does a setting that does not apply.
+  @Test func whatWasNotDoneIsSaid() throws {
+    let scene = try KnownAnswerTests.Scene(documents: 6)
+    let view = try scene.view(1, sigma: 0.5)
+    let short = try scene.attack("learned-inverter", ["steps": .number(500), "budget_seconds": .number(0)], on: view)
+    #expect(short.notes.contains { $0.contains("budget") }, "\(short.notes)")
+    let whole = try scene.attack("learned-inverter", Self.settings(), on: view)
+    #expect(whole.notes.isEmpty, "\(whole.notes)")
+    let decoder = try scene.attack("attention-decoder", ["steps": .number(1_000_000), "budget_seconds": .number(1)], on: view)
+    #expect(decoder.notes.contains { $0.contains("of 1000000 steps") }, "\(decoder.notes)")
+    var foreign = scene
+    foreign.means.knowledge = .k1
+    let asked: [String: SettingValue] = ["candidates": .string("inverter"), "tune": .string("rehearsed"), "mismatch": .string("profile")]
+    let notes = try foreign.attack("sequential-matching", asked, on: view).notes
+    #expect(notes.count { $0.contains("in place of the inverter's") || $0.contains("nothing was tuned") } == 2, "\(notes)")
+  }
+
+  /// A tokenizer that calls all of its tokens control tokens leaves nothing to draw from.
+  @Test func aVocabularyWithoutTextTrapsNothing() throws {
+    var scene = try KnownAnswerTests.Scene(documents: 4)
+    scene.means.excluded = Set(0..<Int32(scene.model.configuration.vocabularySize))
+    #expect(try scene.attack("learned-inverter", Self.settings(["steps": .number(2)]), on: try scene.view(1)).tokens.count == 4)
+    scene.means.auxiliary = []
+    #expect(try scene.attack("learned-inverter", Self.settings(["steps": .number(2)]), on: try scene.view(1)).tokens.count == 4)
+  }
+
+  @Test func widthsThatNoMachineHoldsAreRefused() {
+    let wide: [String: SettingValue] = ["architecture": .string("mlp"), "width": .number(9)]
+    #expect(throws: Fault.self) { try AttackCatalog.make("learned-inverter", settings: wide) }
   }
 
   @Test func anUntrainedGateIsPassedBy() throws {

@@ -129,6 +129,17 @@ import Testing
     return SubspaceCoefficients(rows: scene.documents.joined().count, basis: basis, ridge: 0.7)
   }
 
+  /// A row whose squares f32 cannot hold, padding for example, is as if it were not there.
+  @Test func hugeEmbeddingsAreLeftOutOfTheBasis() throws {
+    let compute = Compute(threads: 1)
+    let random = CounterRandom(seed: 2, stream: "table")
+    let table = (0..<40).flatMap { random.normals(item: UInt64($0), count: 6).map { Float($0) } }
+    let sound = SingularBasis(table, width: 6, rank: 0, compute)
+    let huge = SingularBasis(table + [1e20, 0, 0, 0, 0, 0], width: 6, rank: 0, compute)
+    #expect(huge.vectors.values == sound.vectors.values && huge.mean == sound.mean)
+    _ = SingularBasis([Float](repeating: 1e30, count: 12), width: 6, rank: 0, compute)
+  }
+
   /// ∂L/∂values along random directions against central differences.
   private func check<P: EmbeddingParametrisation>(_ x: P, _ loop: InversionLoop, _ label: String) {
     var x = x

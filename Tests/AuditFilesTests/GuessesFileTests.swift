@@ -26,6 +26,13 @@ import Testing
     #expect(fault { try guesses.validated(runID: "run-8", offsets: Samples.offsets, vocabulary: 49152) }?.code == .invalidData)
     #expect(fault { try guesses.validated(runID: "run-7", offsets: [0, 9], vocabulary: 49152) }?.code == .invalidData)
     #expect(fault { try guesses.validated(runID: "run-7", offsets: Samples.offsets, vocabulary: 100) }?.code == .invalidData)
+    // All cells of a sweep have one run's number and the same documents: the file decides, where the guesses name it.
+    func another(_ digest: String?) -> Fault? {
+      var named = guesses
+      named.viewSHA256 = digest
+      return fault { try named.validated(runID: "run-7", offsets: Samples.offsets, vocabulary: 49152, viewSHA256: "ab") }
+    }
+    #expect(another("cd")?.code == .invalidData && another("ab") == nil && another(nil) == nil)
   }
 
   @Test(arguments: [

@@ -77,6 +77,65 @@ import Testing
     }
   }
 
+  /// Known answer 5 without queries: keys and values alone, by inversion, by collision in the order of an inverter, and through a second block.
+  @Test(arguments: models) func keysAndValuesAreEnough(name: String) throws {
+    let scene = try Scene(name)
+    let truth = scene.documents.map(\.tokens)
+    var setting = try scene.setting(1, [.keys, .values])
+    setting.capture.places = [.first, .last]
+    let (_, view) = try scene.view(setting)
+    #expect(try scene.attack("cache-inversion", on: view) == truth)
+    for place in ["first", "last"] {
+      let settings: [String: SettingValue] = ["block": .string(place), "candidates": .string("inverter")]
+      #expect(try scene.attack("cache-collision", settings, on: view) == truth, "\(place)")
+    }
+  }
+
+  /// A learned inverter of a cache reads what one of the states reads: the tiny models' tokens weigh more than their contexts.
+  @Test(arguments: [0, 0.3]) func aCacheIsReadByALearnedInverter(sigma: Double) throws {
+    let scene = try Scene(documents: 24)
+    var setting = try scene.setting(1, [.inputHiddenStates, .keys, .values], sigma: sigma)
+    setting.capture.places = [.first, .last]
+    let (_, view) = try scene.view(setting)
+    let quick: [String: SettingValue] = ["steps": .number(60), "rows_per_step": .number(256), "budget_seconds": .number(1e6)]
+    func accuracy(_ name: String, _ more: [String: SettingValue]) throws -> Double {
+      let found = try scene.attack(name, quick.merging(more) { $1 }, on: view)
+      return Double(zip(found, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }) / Double(view.tokens)
+    }
+    let states = try accuracy("learned-inverter", [:])
+    let first = try accuracy("learned-inverter", ["source": .string("cache")])
+    let last = try accuracy("learned-inverter", ["source": .string("cache"), "block": .string("last")])
+    let chance = 1 / Double(scene.model.configuration.vocabularySize)
+    #expect(first > 10 * chance && first <= states + 0.05, "states \(states), first block \(first)")
+    #expect(last > 10 * chance, "last block \(last)")
+  }
+
+  /// The same cache, labels dealt out anew: nothing is learned.
+  @Test func shuffledLabelsOfACacheTeachNothing() throws {
+    let scene = try Scene(documents: 24)
+    let (_, view) = try scene.view(try scene.setting(1, [.keys, .values]))
+    let found = try scene.attack(
+      "shuffled-inverter",
+      ["source": .string("cache"), "steps": .number(60), "rows_per_step": .number(256), "budget_seconds": .number(1e6)],
+      on: view)
+    let right = zip(found, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }
+    #expect(Double(right) / Double(view.tokens) < 0.06, "\(right) of \(view.tokens)")
+  }
+
+  @Test func aLearnedInverterIsToldWhatItReads() throws {
+    let scene = try Scene()
+    var (_, view) = try scene.view(try scene.setting(1, [.inputHiddenStates, .keys, .values], sigma: 1))
+    let cache: [String: SettingValue] = ["source": .string("cache"), "steps": .number(1)]
+    #expect(try AttackCatalog.make("learned-inverter", settings: cache).reads == [.keys, .values])
+    #expect(try AttackCatalog.make("learned-inverter", settings: [:]).reads == [.inputHiddenStates])
+    #expect(throws: Fault.self) { try AttackCatalog.make("learned-inverter", settings: ["block": .string("last")]) }
+    #expect(throws: Fault.self) { try scene.attack("learned-inverter", cache.merging(["block": .string("9")]) { $1 }, on: view) }
+    // How large the noise is has to be known: it is rehearsed through the blocks.
+    for channel in view.observations.keys { view.observations[channel]!.noise.sigma = nil }
+    view.inputNoise.sigma = nil
+    #expect(throws: Fault.self) { try scene.attack("learned-inverter", cache, on: view) }
+  }
+
   /// Known answer 5: with keys and values of as many rows as the state has channels the state comes back; with fewer (grouped queries) something comes back
   /// that makes the same keys and values, and keys alone still tell most tokens.
   @Test(arguments: models) func leastSquaresSolvesTheProjections(name: String) throws {
@@ -108,18 +167,30 @@ import Testing
     #expect(Double(right) / Double(view.tokens) > 0.9)
   }
 
-  /// Under noise the cache of the first server block says no more than the states that it was made from (known answer 9).
-  @Test func noisyCachesSayNoMoreThanStates() throws {
-    let scene = try Scene(documents: 24)
-    let (_, view) = try scene.view(try scene.setting(1, [.inputHiddenStates, .keys, .values], sigma: 2.5))
-    func accuracy(_ found: [[Int32]]) -> Double {
-      Double(zip(found, scene.documents).reduce(0) { $0 + zip($1.0, $1.1.tokens).count { $0 == $1 } }) / Double(view.tokens)
+  /// Known answer 9: under noise the cache of the first server block says no more than the states that it was made from. Judged by the tokens that one of
+  /// the two attacks reads and the other does not; the same judgement sees a cache of less noise than the states have.
+  @Test(arguments: ["tiny-gqa", "tiny-untied"], [1, 2.5, 5.0]) func noisyCachesSayNoMoreThanStates(name: String, sigma: Double) throws {
+    let scene = try Scene(name, documents: 60)
+    let truth = scene.documents.flatMap(\.tokens)
+    func hits(_ attack: String, _ sigma: Double) throws -> [Bool] {
+      let (_, view) = try scene.view(try scene.setting(1, [.inputHiddenStates, .keys, .values], sigma: sigma))
+      return zip(try scene.attack(attack, on: view).joined(), truth).map { $0 == $1 }
     }
-    let states = accuracy(try scene.attack("sequential-matching", on: view))
-    let collision = accuracy(try scene.attack("cache-collision", on: view))
-    let inversion = accuracy(try scene.attack("cache-inversion", on: view))
-    #expect(states < 1 && collision <= states + 0.05 && inversion <= states + 0.05, "\(states), \(collision), \(inversion)")
-    #expect(collision > 0.1, "\(collision)")
+    /// By how many standard deviations the first reads more than the second (McNemar).
+    func excess(_ a: [Bool], _ b: [Bool]) -> Double {
+      let (more, less) = (zip(a, b).count { $0 && !$1 }, zip(a, b).count { !$0 && $1 })
+      return Double(more - less) / Double(max(1, more + less)).squareRoot()
+    }
+    let states = try hits("sequential-matching", sigma)
+    for attack in ["cache-collision", "cache-inversion"] {
+      let cache = try hits(attack, sigma)
+      #expect(excess(cache, states) < 3, "\(attack): \(excess(cache, states))")
+      if sigma < 5 { #expect(cache.count { $0 } * 20 > truth.count, "\(attack) reads \(cache.count { $0 }) of \(truth.count)") }
+    }
+    if sigma == 2.5 {
+      let leak = excess(try hits("cache-collision", sigma / 2), states)
+      #expect(leak > 3, "a cache of half the noise: \(leak)")
+    }
   }
 
   /// Under noise a position's candidates are the proposals' first 128, unless the plan says how many.
@@ -303,7 +374,7 @@ import Testing
     let names = [
       "cache-inversion", "cache-collision", "cache-injection", "map-inverter", "map-position-control", "response-reading", "label-matching",
       "gradient-span",
-      "gradient-matching", "bidirectional-matching", "sequential-matching",
+      "gradient-matching", "bidirectional-matching", "sequential-matching", "learned-inverter",
     ]
     var (answered, refused) = (0, 0)
     for round in 0..<40 {
@@ -328,6 +399,7 @@ import Testing
         var settings: [String: SettingValue] = [:]
         if name.hasPrefix("map") { settings = ["steps": .number(2), "width": .number(8)] }
         if name == "gradient-matching" || name == "bidirectional-matching" { settings = ["steps": .number(2)] }
+        if name == "learned-inverter" { settings = ["steps": .number(2), "rows_per_step": .number(32), "source": .string("cache")] }
         do {
           let found = try scene.attack(name, settings, on: view)
           #expect(found.map(\.count) == scene.documents.map(\.tokens.count), "\(name) in round \(round)")

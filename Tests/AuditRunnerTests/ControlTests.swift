@@ -32,6 +32,14 @@ import Tokenizers
     #expect(controls.problems.count == 1 && controls.problems[0].contains("was not found"))
   }
 
+  /// A control that failed is a problem of the run, an attack that failed is not.
+  @Test func aControlWithoutAResultIsAProblem() {
+    let failures = ["shuffled-inverter", "unigram", "anchors"].map { AttackFailure(cell: "c", attack: $0, message: "no disk") }
+    let controls = Controls(missing: StandingControls.missing(failures))
+    #expect(controls.problems.count == 2 && controls.problems[0].contains("shuffled-inverter gave no result in c: no disk"))
+    #expect(Controls().missing == nil && Controls().problems.isEmpty)
+  }
+
   /// What goes wrong on the way is seen: rows that are filed one too late, documents in another order, a truth that is shifted by one token.
   @Test func thePlantedLeakTellsWhetherRowsBelongToTheirTokens() throws {
     let scene = try TinyScene()

@@ -170,6 +170,26 @@ import Testing
     #expect(fault { try run(["sh", own.file("attack.sh")], material: material) }?.message == "the program ended with status 30")
   }
 
+  /// The other cells of a sweep or of a run have the same texts, and so has the run itself.
+  @Test func whatLiesAroundAViewIsHidden() throws {
+    let (dumped, run) = (try Scratch(), try Scratch())
+    func write(_ path: String) throws {
+      try FileManager.default.createDirectory(
+        at: URL(filePath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("secret".utf8).write(to: URL(filePath: path))
+    }
+    for name in ["a/truth.h5", "b/truth.h5", "b/view.h5", "c/notes.txt"] { try write(dumped.file(name)) }
+    for name in ["truth.h5", "samples.jsonl", "report.html", "cells/x/cell.json", "cells/y/cell.json", "scores.csv"] {
+      try write(run.file(name))
+    }
+    let real = { (path: String) in URL(filePath: path).resolvingSymlinksInPath().path }
+    let around = Set(PublicMaterial.neighbours(of: dumped.file("a")).map(real))
+    #expect(around.contains(real(dumped.file("b"))) && !around.contains(real(dumped.file("c"))))
+    let inRun = Set(PublicMaterial.neighbours(of: run.file("cells/x")).map(real))
+    for name in ["cells/y", "truth.h5", "samples.jsonl", "report.html"] { #expect(inRun.contains(real(run.file(name))), "\(name)") }
+    #expect(!inRun.contains(real(run.file("scores.csv"))))
+  }
+
   @Test func anInterruptionStopsTheProgram() throws {
     let start = Date()
     #expect(throws: Fault(.interrupted, "stop")) {

@@ -65,6 +65,7 @@ import Testing
     ("gradient_defense: {sigma: 1}", "gradient_defense.clip"), ("gradient_defense: {clip: 1, sigma: 1, mean_abs: 1}", "not both"),
     ("full: [inptu]", "input"), ("full: [input]\nrepartition: [{step: 2, input: 1, output: 1}]", "cannot move"),
     ("federation: {clients: 2, partitions: [{input: 1, output: 1}]}", "1 partition points for 2 clients"),
+    ("full: [input]\nfederation: {clients: 2, partitions: [{input: 1, output: 1}, {input: 2, output: 1}]}", "cannot be averaged"),
     ("adapters: {dropout: 1}", "adapters.dropout"), ("accumulate: 0", "accumulate"), ("checkpointing: yess", "checkpointing"),
     ("repartition: [{step: 9000000, input: 1, output: 1}]", "never comes"),
     ("record: {channels: [gradients/inputcut]}", "gradients/input_cut"), ("repartition: [{step: 1, input: 1, output: 1}]", "step"),

@@ -50,6 +50,9 @@ import Testing
     let some = try scored(
       InferenceAnswer(.attribute, .scores([1, 1, 1, 0], threshold: 0.5)), .flags([true, true, false, false]))
     #expect(abs((some.bits ?? 0) - 0.311_278_124) < 1e-6 && some.accuracy == 0.75)
+    // Half are yes: always right is 0.5 above one answer for all, give or take how many of a sample are yes; always yes is not above always no.
+    let (gain, none) = (try #require(perfect.gainCI95), try #require(constant.gainCI95))
+    #expect(gain[0] > 0.4 && gain[0] < 0.5 && gain[1] > 0.5 && gain[1] < 0.6 && none[0] < 0 && none[1] > 0, "\(gain), \(none)")
     // A bootstrap interval that holds the area and is wider for few groups than for many units.
     let random = CounterRandom(seed: 3, stream: "scores")
     let noisy = flags.indices.map { random.normals(item: UInt64($0), count: 1)[0] + (flags[$0] ? 1 : 0) }

@@ -23,6 +23,51 @@ import Testing
     }
   }
 
+  /// Attacks that learn from a cache have a control with shuffled labels of the same cache.
+  @Test func learnersOfACacheAreControlled() throws {
+    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
+    func control(_ channels: String, _ attacks: String) throws -> AttackPlan? {
+      StandingControls.shuffled(
+        try AuditPlan(
+          yaml: """
+            plan: controlled
+            model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+            threat_model: {auxiliary: state-of-the-union, channels: \(channels)}
+            dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
+            attacks: \(attacks)
+            """, origin: "controlled.yaml", known: known))
+    }
+    let cache = "[server/keys, server/values]"
+    let last = try #require(try control(cache, "[{name: learned-inverter, source: cache, block: last, budget_seconds: 9}]"))
+    #expect(last.name == "shuffled-inverter" && last.settings["block"]?.label == "last" && last.settings["budget_seconds"]?.number == 9)
+    let both = try control(
+      "[input_cut/hidden_states, server/keys, server/values]",
+      "[{name: learned-inverter, source: cache}, {name: learned-inverter, steps: 7}]")
+    #expect(both?.settings["source"] == nil && both?.settings["steps"]?.number == 7)
+    #expect(try control(cache, "[cache-collision]") == nil && control(cache, "[learned-inverter]") == nil)
+  }
+
+  /// An attack on keys and values counts for both, one on keys alone says nothing of the values.
+  @Test func valuesAreJudgedByWhatReadsThem() throws {
+    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
+    let plan = try AuditPlan(
+      yaml: """
+        plan: judged
+        model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+        threat_model: {auxiliary: state-of-the-union, channels: [server/keys, server/values]}
+        dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
+        attacks: [unigram, cache-collision, {name: cache-inversion, tensors: keys}]
+        """, origin: "judged.yaml", known: known)
+    let results = zip(plan.attacks.map(\.label).filter { $0 != "unigram" }, [0.6, 0.9]).map { label, mean in
+      CellResult(
+        cell: "c", settings: [:], channel: Channel.keys.rawValue, attack: label, metric: "token_accuracy", mean: mean,
+        ci95: [mean - 0.01, mean + 0.01], stderr: 0, n: 2, higherLeaksMore: true, gainOverBaseline: mean, gainCI95: nil, seconds: 1)
+    }
+    let found = ChannelFindings.of(plan, results, [], inference: [])
+    func best(_ channel: Channel) -> Double? { found.first { $0.channel == channel.rawValue }?.mean }
+    #expect(best(.keys) == 0.9 && best(.values) == 0.6, "\(found)")
+  }
+
   /// What a plan cannot find out is told before it runs: attacks that see nothing, and channels that nobody looks at.
   @Test func aPlanIsReviewedBeforeItRuns() throws {
     let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))

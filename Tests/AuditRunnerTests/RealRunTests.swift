@@ -2,6 +2,7 @@ import Audit
 import AuditRunner
 import Checkpoints
 import Datasets
+import Defenses
 import Diagnostics
 import Fetching
 import Foundation
@@ -187,6 +188,29 @@ import Testing
     #expect(told.count == 1 && told[0].hasPrefix("views") && told[0].hasSuffix("in 1 cell"))
   }
 
+  /// A dump has the states that a run attacks: of the victim's model, which was fine-tuned, each text sent as often as the plan says.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func aDumpIsWhatARunAttacks() throws {
+    let scratch = try Scratch()
+    let plan = try plan("victim: {passages: 8, steps: 2, batch: 1, rank: 2, learning_rate: 0.01}", attacks: "[unigram]")
+      .overriding(["dataset.repeats=2"])
+    _ = try AuditRunner(plan, store: Self.store, compute: Compute(threads: 2)) { _ in }.run(in: URL(filePath: scratch.path), runID: "run")
+    let cell = try #require(try plan.cells().first)
+    let loaded = try LoadedModel(plan.model.checkpoint, in: Self.store, compute: Compute(threads: 2))
+    let bench = try Workbench(cell.plan, seed: cell.seed, loaded: loaded, store: Self.store)
+    let defense = try DefenseCatalog.make(cell.defense).prepared(
+      for: try bench.statistics(inputBlocks: cell.partition.input), seed: UInt64(cell.seed))
+    let identity = ViewIdentity(
+      runID: "dump", planSHA256: plan.sha256, checkpointSHA256: loaded.description.sha256,
+      tokenizerSHA256: loaded.description.tokenizerSHA256, created: "", fedseaVersion: Version.current)
+    _ = try bench.dump(cell, bench.setting(cell, defense), identity: identity, to: scratch.file("dump.h5")) { _ in }
+    let (dumped, attacked) = (try ViewFile.read(scratch.file("dump.h5")), try ViewFile.read(scratch.file("cells/\(cell.id)/view.h5")))
+    #expect(dumped.documents == 4 && dumped.offsets == attacked.offsets && dumped.observations == attacked.observations)
+    let states = try #require(dumped.observations[.inputHiddenStates])
+    let plain = try SplitExchange.view(
+      bench.corpus.sent, SplitExchange.Setting(cell.plan, loaded.model, defense, seed: cell.seed), identity: identity)
+    #expect(plain.view.observations[.inputHiddenStates]?.values != states.values)
+  }
+
   /// Members are fine-tuned on, the others are not, and no other fine-tuning text overlaps them.
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func membersAreApart() throws {
     let plan = try plan(
@@ -238,6 +262,42 @@ import Testing
     let long = #expect(throws: Fault.self) { try runner(prompt: room) }
     #expect(long?.description.contains("task.max_prompt_tokens") == true)
     _ = try runner(prompt: 16)
+  }
+
+  /// Training that was stopped goes on where it was, and only there: with another learning rate or other texts the file is another run's.
+  @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func checkpointsOfOtherRunsAreRefused() throws {
+    let loaded = try LoadedModel(plan(attacks: "[unigram]").model.checkpoint, in: Self.store, compute: Compute(threads: 2))
+    let known = KnownNames(
+      checkpoints: ["smollm2-135m-instruct"], datasets: [:], defenses: ["none": KnownMethod()], attacks: [:], metrics: [])
+    let scratch = try Scratch()
+    func runner(rate: String, answer: Int32) throws -> (TrainingRunner, String) {
+      let text = """
+        train: resumed
+        model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+        task: {name: coqa, path: data}
+        optimizer: {learning_rate: \(rate)}
+        steps: 3
+        batch: 1
+        save_every: 1
+        """
+      try text.write(toFile: scratch.file("plan.yaml"), atomically: true, encoding: .utf8)
+      let cell = try #require(
+        try TrainingPlan(contentsOf: scratch.file("plan.yaml"), known: known, tasks: ["coqa"]).cells(tasks: ["coqa"]).first)
+      let example = GenerationExample(id: "short", prompt: "", references: [" yes"])
+      let item = TaskData.Item(content: .text(example, answer: [answer]), prompt: [5, 6, 7])
+      let data = TaskData(train: [item], validation: [item], metrics: ["f1"], tokenizer: loaded.tokenizer, longestAnswer: 1)
+      return (try TrainingRunner(cell, loaded: loaded, data: data), cell.id)
+    }
+    let path = scratch.file("checkpoint.safetensors")
+    let (first, id) = try runner(rate: "0.001", answer: 1)
+    #expect(throws: Fault(.interrupted, "stop")) {
+      try first.run(id: id, checkpoint: path) { _, step, _ in if step == 2 { throw Fault(.interrupted, "stop") } }
+    }
+    for (rate, answer) in [("0.002", Int32(1)), ("0.001", 2)] {
+      let fault = #expect(throws: Fault.self) { try runner(rate: rate, answer: answer).0.run(id: id, checkpoint: path) { _, _, _ in } }
+      #expect(fault?.message.contains("another run") == true)
+    }
+    #expect(try runner(rate: "0.001", answer: 1).0.run(id: id, checkpoint: path) { _, _, _ in }.losses.count == 3)
   }
 
   @Test(.enabled(if: isThere, "fedsea-audit fetch …")) func dumpsThatDoNotFitAreRefused() throws {

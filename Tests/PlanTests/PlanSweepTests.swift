@@ -79,7 +79,8 @@ import Testing
     ("dataset.limit", Fault.Code.usage, "key=value"), ("datset.limit=3", .invalidData, "unknown key"),
     ("dataset.limt=3", .invalidData, "unknown key \"limt\""), ("dataset.limit=x", .invalidData, "must be an integer"),
     ("dataset..limit=3", .invalidData, "no key"), ("seeds=[1", .invalidData, "not valid YAML"),
-    ("attacks.9.beam=1", .invalidData, "either"), ("plan.x=1", .invalidData, "no key"),
+    ("attacks.9.beam=1", .invalidData, "either"),
+    ("dataset" + String(repeating: ".a", count: 60_000) + "=1", .invalidData, "no key"), ("plan.x=1", .invalidData, "no key"),
   ])
   func badFlags(_ flag: String, _ code: Fault.Code, _ message: String) throws {
     let valid = try plan(small)

@@ -119,6 +119,18 @@ import Testing
     return (Federation(mode, clients: clients, servers: servers), clients, servers)
   }
 
+  /// A client that has all blocks itself is judged like any other, wherever the server's own blocks are.
+  @Test func aClientWithoutAServerIsJudged() throws {
+    let model = try model()
+    let blocks = model.configuration.blocks
+    let points = [PartitionPoints(input: 1, output: blocks - 1), PartitionPoints(input: 2, output: 1)]
+    let (federation, _, _) = try federation(model, .sequential, clients: 2, partitions: points)
+    let tokens: [Int32] = [3, 1, 4, 1]
+    let judged = federation.inference(client: 0)
+    let logits = judged.logits(try judged.states([(Federation.firstJudged, tokens)]))
+    #expect(largestDifference(logits.values, model.logits([tokens]).values) < 1e-3)
+  }
+
   /// Client-batch over three clients updates the server as one client does that accumulates the three batches.
   @Test func clientBatchEqualsAccumulation() throws {
     let model = try model()

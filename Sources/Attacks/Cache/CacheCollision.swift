@@ -32,7 +32,6 @@ package struct CacheCollision: Attack {
     let started = Date()
     try view.requireKnownNoise(by: Self.description.name)
     let seen = try CachedTensors(view, cache.tensors, place: cache.place, means, by: Self.description.name)
-    let stack = means.model.stack[0..<seen.block]
     var likelihood = CandidateLikelihood(noise: .none, sigma: 0)
     var observed = seen.observed
     if view.inputNoise.law == .gaussian, seen.block == view.partition.input, let sigma = view.inputNoise.sigma, sigma > 0,
@@ -48,8 +47,9 @@ package struct CacheCollision: Attack {
       likelihood.firstSigma = Float(rehearsal.firstSigma)
       likelihood = rehearsal.rehearsed(likelihood, means.model.compute)
     }
-    var (found, forwards) = try cache.matching(view).decode(view, observed, likelihood, stack, means, progress)
-    found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+    let prepared = Date().timeIntervalSince(started)
+    var found = try cache.decode(view, seen, observed, likelihood, means, progress)
+    found.cost.seconds += prepared
     return found
   }
 }

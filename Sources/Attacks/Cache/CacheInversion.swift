@@ -47,8 +47,9 @@ package struct CacheInversion: Attack {
     likelihood.firstSigma = Float(rehearsal.firstSigma)
     likelihood = rehearsal.rehearsed(likelihood, compute)
     let solved = unitRows(solver.solve(seen.unbiased(means), compute))
-    var (found, forwards) = try cache.matching(view).decode(view, solved, likelihood, means.model.stack[0..<seen.block], means, progress)
-    found.cost = AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards)
+    let prepared = Date().timeIntervalSince(started)
+    var found = try cache.decode(view, seen, solved, likelihood, means, progress)
+    found.cost.seconds += prepared
     return found
   }
 }

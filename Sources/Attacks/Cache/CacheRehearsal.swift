@@ -27,7 +27,7 @@ struct CacheRehearsal: Sendable {
   ///   - feature: what is observed of a state that enters block `block`.
   ///   - corrects: fit the map and the covariance too.
   init(_ view: AdversaryView, block: Int, _ feature: StateFeature, corrects: Bool, _ means: AttackerMeans) {
-    let (noise, compute, model) = (view.inputNoise, means.model.compute, means.model)
+    let (noise, compute) = (view.inputNoise, means.model.compute)
     let texts = means.auxiliary.prefix(Self.passages).filter { !$0.isEmpty }
     guard noise.law != .none || noise.clip != nil, !texts.isEmpty else {
       (firstSigma, laterSigma, correction, rows) = (0, 0, nil, nil)
@@ -36,15 +36,7 @@ struct CacheRehearsal: Sendable {
     let (clean, noisy) = means.sent(Array(texts), inputBlocks: view.partition.input, under: noise, stream: "cache")
     let batch = PackedBatch(lengths: texts.map(\.count))
     func features(_ states: Matrix) -> Matrix {
-      let between = model.stack[view.partition.input..<block]
-      var values: [Float] = []
-      for start in stride(from: 0, to: texts.count, by: 16) {
-        let group = start..<min(start + 16, texts.count)
-        let rows = batch.offsets[group.lowerBound]..<batch.offsets[group.upperBound]
-        var caches = group.map { _ in between.emptyCache() }
-        values += between.forward(states.slice(rows), PackedBatch(lengths: group.map { texts[$0].count }), caches: &caches).values
-      }
-      return feature.applyInParts(Matrix(rows: states.rows, columns: states.columns, values: values), compute)
+      feature.applyInParts(means.passed(states, batch, through: view.partition.input..<block), compute)
     }
     let (own, observed) = (features(clean), features(noisy))
     let firsts = Set(batch.offsets.dropLast())

@@ -1,4 +1,7 @@
 import Audit
+import Foundation
+import Kernels
+import Llama
 
 /// What attacks on a cache can be told: which block, which tensors, and how candidates are searched.
 struct CacheSettings: Sendable {
@@ -8,11 +11,14 @@ struct CacheSettings: Sendable {
     "beam": "hypotheses kept per document, default 1",
     "prior_weight": "λ, default 1",
     "max_candidates": "most candidates evaluated per position, default 4096; 128 under noise",
+    "candidates":
+      "in which order: proposals (default), of anchors and language model; inverter, of the linear learned-inverter of the cache in the anchors' place, trained where it is not stored",
   ]
 
   static let rules: [String: SettingRule] = [
     "block": .text, "tensors": .choice(CachedTensors.Tensors.allCases.map(\.rawValue)), "beam": .integer(1...64),
     "prior_weight": .number(0...10), "max_candidates": .integer(1...(1 << 30)),
+    "candidates": .choice([SequentialMatching.Candidates.proposals, .inverter].map(\.rawValue)),
   ]
 
   let place: String
@@ -23,7 +29,7 @@ struct CacheSettings: Sendable {
   init(_ settings: [String: SettingValue], of attack: String) throws {
     place = settings["block"]?.label ?? "first"
     tensors = try SettingReader(settings, of: attack).choice("tensors", default: .keysAndValues)
-    let inner = settings.filter { ["beam", "prior_weight", "max_candidates"].contains($0.key) }
+    let inner = settings.filter { ["beam", "prior_weight", "max_candidates", "candidates"].contains($0.key) }
     func matching(most: Int) throws -> SequentialMatching {
       try SequentialMatching(inner.merging(["max_candidates": .number(Double(most))]) { asked, _ in asked })
     }
@@ -36,6 +42,28 @@ struct CacheSettings: Sendable {
   /// with 128, 83.0 / 74.4 % with 512 and with 2048 in 1.7 and 2.2 times the time.
   private static let mostUnderNoise = 128
 
-  /// The search for what was cached of `view`.
-  func matching(_ view: AdversaryView) -> SequentialMatching { view.inputNoise.law == .none ? clean : noisy }
+  /// One pass over all documents: candidates go through the blocks before the cache, their features are compared with `observed`.
+  /// - Parameters:
+  ///   - seen: the cache, which an inverter reads as it is.
+  ///   - observed: [N, columns] as `likelihood` compares it.
+  func decode(
+    _ view: AdversaryView, _ seen: CachedTensors, _ observed: Matrix, _ likelihood: CandidateLikelihood, _ means: AttackerMeans,
+    _ progress: (Double) throws -> Void
+  ) throws -> Reconstruction {
+    let started = Date()
+    let search = view.inputNoise.law == .none ? clean : noisy
+    var order: CandidateOrder?
+    if search.candidates == .inverter {
+      let settings = try InverterSettings(SettingReader([:], of: LearnedInverter.description.name))
+      let task = InverterTask(view, cache: seen.cut)
+      let inverter = try means.inverter(settings.recipe(.linear, width: 1, isMatched: false, task), task) { _ in try progress(0) }
+      order = CandidateOrder(seen.block, likelihood, inverter: inverter, means)
+    }
+    // An inverter that was trained before cost that training all the same.
+    let earlier = max(0, (order?.inverter?.report.seconds ?? 0) - Date().timeIntervalSince(started))
+    var (found, forwards) = try search.decode(
+      view, observed, likelihood, means.model.stack[0..<seen.block], means, anchors: order, evidence: seen.observed, progress)
+    found.cost = AttackCost(seconds: Date().timeIntervalSince(started) + earlier, candidateForwards: forwards)
+    return found
+  }
 }

@@ -26,13 +26,14 @@ struct CachedTensors: Sendable {
     var targets: [AdapterTarget] { channels.map { $0 == .queries ? .query : $0 == .keys ? .key : .value } }
   }
 
-  /// Number of the block in the whole model.
-  let block: Int
-  let tensors: Tensors
+  /// Which tensors of which block.
+  let cut: CacheCut
   /// [N, F].
   let observed: Matrix
   /// State [B, C] → [B, F].
   let feature: StateFeature
+
+  var block: Int { cut.block }
 
   /// - Parameter place: `first`, `middle`, `last` of the recorded blocks, or a number as text.
   /// Throws `Fault` 65 for a channel or block that the view does not hold, or shapes that the model does not have.
@@ -61,14 +62,8 @@ struct CachedTensors: Sendable {
       if channel != .values { compute.rotate(&part, heads: heads, by: unrotation) }
       parts.append(part)
     }
-    (self.block, self.tensors, observed) = (block, tensors, compute.joined(parts))
-    let frequencies = means.model.stack.frequencies
-    feature = StateFeature(name: "block \(block) \(tensors.rawValue)") { states, compute in
-      // At position 0 the rotation is the identity.
-      let still = RotaryTable(positions: [Int](repeating: 0, count: states.rows), frequencies: frequencies)
-      let (q, k, v) = weights.project(states, rotary: still, compute)
-      return compute.joined(tensors.targets.map { $0 == .query ? q : $0 == .key ? k : v })
-    }
+    (cut, observed) = (CacheCut(block: block, tensors: tensors), compute.joined(parts))
+    feature = cut.feature(means)
   }
 
   static func block(_ place: String, of recorded: [Int]) -> Int? {
@@ -85,7 +80,7 @@ struct CachedTensors: Sendable {
   func unbiased(_ means: AttackerMeans) -> Matrix {
     guard let biases = means.model.stack.blocks[block].biases else { return observed }
     var out = observed
-    let all = tensors.targets.flatMap { $0 == .query ? biases.query : $0 == .key ? biases.key : biases.value }
+    let all = cut.tensors.targets.flatMap { $0 == .query ? biases.query : $0 == .key ? biases.key : biases.value }
     means.model.compute.addBias(&out, all.map { -$0 })
     return out
   }
@@ -93,7 +88,32 @@ struct CachedTensors: Sendable {
   /// The rows of the stacked projections that were observed, [F, C], as they act on a normalised state.
   func projections(_ means: AttackerMeans) -> Matrix {
     let (weights, compute) = (means.model.stack.blocks[block], means.model.compute)
-    let all = tensors.targets.map { weights.effective($0, compute) }
+    let all = cut.tensors.targets.map { weights.effective($0, compute) }
     return Matrix(rows: all.reduce(0) { $0 + $1.rows }, columns: all[0].columns, values: all.flatMap(\.values))
+  }
+}
+
+/// Where a cache is read: the tensors of one server block.
+struct CacheCut: Sendable, Hashable {
+  /// Number of the block in the whole model.
+  let block: Int
+  let tensors: CachedTensors.Tensors
+
+  /// What the block makes of a state that enters it, the rotation by position left out: [B, C] → [B, F].
+  func feature(_ means: AttackerMeans) -> StateFeature {
+    let (weights, frequencies) = (means.model.stack.blocks[block], means.model.stack.frequencies)
+    let targets = tensors.targets
+    return StateFeature(name: "block \(block) \(tensors.rawValue)") { states, compute in
+      // At position 0 the rotation is the identity.
+      let still = RotaryTable(positions: [Int](repeating: 0, count: states.rows), frequencies: frequencies)
+      let (q, k, v) = weights.project(states, rotary: still, compute)
+      return compute.joined(targets.map { $0 == .query ? q : $0 == .key ? k : v })
+    }
+  }
+
+  /// F.
+  func columns(_ model: LlamaModel) -> Int {
+    let shape = model.stack.blocks[block].shape
+    return tensors.channels.reduce(0) { $0 + ($1 == .queries ? shape.heads : shape.groups) * shape.dimension }
   }
 }

@@ -1,4 +1,5 @@
 import Audit
+import Diagnostics
 package import Kernels
 
 /// How badly labels explain the gradient that a client returned for one document, in nats, and the gradient of that: what BiSR's backward step
@@ -43,7 +44,8 @@ package struct BackwardTerm: Sendable {
 extension CutGradients {
   /// Bounds on α for a document: what the size of its gradient says where that rises above the noise, otherwise what the loss's divisor does. A larger α
   /// is matched by mixtures of labels, so the upper bound is near. Labels that size is reckoned with are drawn from the victim's predictions.
-  func scales(_ document: Int, _ rows: Range<Int>, _ means: AttackerMeans) -> ClosedRange<Double> {
+  /// Throws `Fault` 65 where the attacker's own pass through the blocks gives no finite size.
+  func scales(_ document: Int, _ rows: Range<Int>, _ means: AttackerMeans) throws -> ClosedRange<Double> {
     let item = UInt64(document)
     let size = ExpectedScale.norm(self, rows, means, item: item)
     let expected = ExpectedScale.of(self, rows, labels: labels[document], means, item: item, norm: size).value
@@ -53,6 +55,9 @@ extension CutGradients {
     // Four deviations of what the noise alone adds to the square.
     let isSeen = own > 4 * sigma * sigma * (2 * count).squareRoot()
     let alpha = isSeen ? own.squareRoot() / max(size, 1e-30) : expected
+    guard alpha.isFinite, alpha > 0 else {
+      throw Fault(.invalidData, "the states of document \(document) give no gradient of a finite size")
+    }
     return alpha / 2...alpha * 1.1
   }
 }

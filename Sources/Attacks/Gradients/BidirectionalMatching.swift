@@ -140,7 +140,7 @@ package struct BidirectionalMatching: Attack {
     let sent = returned.gradients.slice(rows)
     let scores = LabelScores(model, sent, head, means)
     guard backwardWeight > 0 else { return (nil, scores) }
-    let scales = returned.scales(document, rows, means)
+    let scales = try returned.scales(document, rows, means)
     return (BackwardTerm(model, sent, sigma: returned.deviation(rows), scales: scales, weight: backwardWeight), scores)
   }
 }

@@ -91,9 +91,10 @@ struct FirstPositions {
     return Array(best.sorted { $0.1 < $1.1 }.prefix(most))
   }
 
-  /// δ of every input [n, H·D]: least squares of ∂L/∂W_Q = Σ δ n_tᵀ; nil where inputs depend on each other. Sums are in double precision: states of one
+  /// δ of every input [n, H·D]: least squares of ∂L/∂W_Q = Σ δ n_tᵀ; nil where inputs depend on each other, as more of them than channels do. Sums are in double precision: states of one
   /// text have most of their length in common, which squares of f32 would drown the rest in.
   static func solved(_ normed: Matrix, _ gradient: Matrix, _ compute: Compute) -> Matrix? {
+    guard normed.rows <= normed.columns else { return nil }
     let wide = (0..<normed.rows).map { normed[row: $0].map(Double.init) }
     func products(with rows: [[Double]]) -> [Double] {
       wide.flatMap { x in

@@ -107,7 +107,7 @@ package struct GradientMatching: Attack {
     }
     let rule = AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weightDecay: variant == .bisr ? 0.02 : 0)
     var moments = AdamW.Moments(count: soft.logits.values.count)
-    let scales = seen.scales(document, rows, means)
+    let scales = try seen.scales(document, rows, means)
     var generator = random.generator(item: UInt64(document))
     for step in 0..<steps {
       let (weights, mixed) = compute.mixture(soft.logits, ids: soft.ids, temperature: 1, table: table.values, columns: table.columns)

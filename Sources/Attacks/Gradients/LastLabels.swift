@@ -29,11 +29,12 @@ struct LastLabels {
   /// Predicted tokens that are asked before all others: a row each in place of C rows back through the model.
   private static let predicted = 32
 
-  private let model: LlamaModel
-  /// The head's rows [V, C].
-  private let table: Matrix
+  private let means: AttackerMeans
+  private var model: LlamaModel { means.model }
+  /// The head's rows [V, C]; made when they are first asked for.
+  private var table: Matrix { LabelTable.of(means).weights }
 
-  init(_ means: AttackerMeans) { (model, table) = (means.model, LabelTable.of(means).weights) }
+  init(_ means: AttackerMeans) { self.means = means }
 
   /// - Parameters:
   ///   - gradient: ∂L/∂W_Q of the second block, summed over the message, [H·D, C].

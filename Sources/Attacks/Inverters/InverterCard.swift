@@ -9,10 +9,11 @@ enum InverterCard {
     let noise =
       task.sigma > 0
       ? "\(task.noise.law.rawValue), s = \(task.sigma)\(task.noise.sigma == nil ? " (estimated)" : "")" : task.noise.law.rawValue
+    let source = task.cache.map { "\($0.tensors.rawValue) of block \($0.block)" } ?? "the hidden states"
     return """
       # Inverter \(key.sha256.prefix(12))
 
-      Reads tokens from the hidden states after \(task.inputBlocks) blocks\(task.pooling == .none ? "" : ", pooled by \(task.pooling.rawValue)").
+      Reads tokens from \(source), sent after \(task.inputBlocks) blocks\(task.pooling == .none ? "" : ", pooled by \(task.pooling.rawValue)").
 
       | | |
       |---|---|

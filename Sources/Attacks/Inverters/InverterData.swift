@@ -31,7 +31,9 @@ struct InverterData: Sendable {
   init(_ task: InverterTask, _ means: AttackerMeans) {
     (self.task, self.means) = (task, means)
     let size = means.model.configuration.vocabularySize
-    vocabulary = (0..<Int32(size)).filter { !means.excluded.contains($0) }
+    let ordinary = (0..<Int32(size)).filter { !means.excluded.contains($0) }
+    // A tokenizer may call every token of its own a control token.
+    vocabulary = ordinary.isEmpty ? Array(0..<Int32(size)) : ordinary
     var text = means.auxiliary.filter { $0.count > 1 }
     if text.count < 8 {
       var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/passages").generator()
@@ -70,7 +72,7 @@ struct InverterData: Sendable {
 
   /// States with the tokens they are of.
   struct Examples: Sendable {
-    /// As the attacker sees them, [N, C].
+    /// As the attacker sees them, [N, C] ([N, F] of a cache).
     var states: Matrix
     var batch: PackedBatch
     /// [N]
@@ -109,13 +111,14 @@ struct InverterData: Sendable {
       heldOut, heldOut.map { _ in Kind.text.rawValue }, levels: levels, first: 0, stream: "inverter/noise/held-out", shuffle: &draws)
   }
 
-  /// States without noise, counted rows only, of the first passages as they are and with tokens replaced.
+  /// States without the noise that is white in them, counted rows only, of the first passages as they are and with tokens replaced.
   func residualExamples(passages count: Int) -> (states: Matrix, labels: [Int32]) {
     var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/residual").generator()
     let text = Array(training.prefix(count))
     let all = text + text.map { remade($0, .replaced, using: &draws) }
     let found = examples(
-      all, all.map { _ in 0 }, levels: all.map { _ in 0 }, first: 0, stream: "inverter/noise/residual", shuffle: &draws)
+      all, all.map { _ in 0 }, levels: all.map { _ in task.cache == nil ? 0 : 1 }, first: 0, stream: "inverter/noise/residual",
+      shuffle: &draws)
     return (means.model.compute.gather(found.states, rows: found.counted[...]), found.counted.map { found.labels[$0] })
   }
 
@@ -145,6 +148,9 @@ struct InverterData: Sendable {
         compute.gather(clean, rows: rows[...]), sequences: of.map(\.0), positions: of.map(\.1), sigma: level * task.sigma, random: random,
         compute)
       compute.scatter(seen, into: &states, rows: rows[...])
+    }
+    if let cache = task.cache {
+      states = cache.feature(means).applyInParts(means.passed(states, batch, through: task.inputBlocks..<cache.block), compute)
     }
     let firsts = Set(batch.offsets.dropLast())
     var counted = (0..<batch.rows).filter { task.pooling != .none || !firsts.contains($0) }

@@ -18,17 +18,16 @@ extension InverterStore {
     -> TrainedInverter?
   {
     reading(path(key, "inverter")) { file in
-      let c = means.model.configuration
+      let columns = task.columns(means.model)
       let numbers = try InverterNumbers(file)
       let space = InverterSpace(
-        stored: try file.floats("space.offset", shape: [c.hiddenSize]),
-        whitening: Matrix(
-          rows: c.hiddenSize, columns: c.hiddenSize, values: try file.floats("space.whitening", shape: [c.hiddenSize, c.hiddenSize])),
+        stored: try file.floats("space.offset", shape: [columns]),
+        whitening: Matrix(rows: columns, columns: columns, values: try file.floats("space.whitening", shape: [columns, columns])),
         data, means)
-      var network = recipe.network(space, sigma: task.sigma, seed: means.trainingSeed, means.model.compute)
+      var network = recipe.network(space, sigma: task.whiteSigma, seed: means.trainingSeed, means.model.compute)
       try fill(&network, "", file)
       let temperature = Float(try numbers.number("temperature"))
-      guard temperature > 0 else { throw Fault(.invalidData, "the temperature is \(temperature)", at: file.path) }
+      guard (1e-6...1e6).contains(temperature) else { throw Fault(.invalidData, "the temperature is \(temperature)", at: file.path) }
       guard let mode = InverterNetwork.Mode(text: file.metadata["mode"] ?? "0", experts: network.experts.count) else {
         throw Fault(.invalidData, "the metadata has no way to read a network of \(network.experts.count) experts", at: file.path)
       }

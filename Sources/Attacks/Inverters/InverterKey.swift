@@ -32,7 +32,9 @@ struct InverterKey: Sendable, Hashable {
     self.init(facts: [
       "trainer version \(recipe.version)",
       "checkpoint \(means.inverters?.weights ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
-      "cut after \(task.inputBlocks) blocks", "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
+      "cut after \(task.inputBlocks) blocks"
+        + (task.cache.map { ", read in the cache of block \($0.block): \($0.tensors.rawValue)" } ?? ""),
+      "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
       "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",
       "architecture \(recipe.architecture.rawValue) width \(recipe.width)",
       "stages "

@@ -31,11 +31,14 @@ package struct InverterRecipe: Sendable, Hashable {
     var levels: [Double] = []
     /// In place of the rate that the trials chose.
     var rate: Float?
+
+    /// How long a step takes, beside one that asks for tokens: a gate that learns noise levels has three of them to tell apart.
+    var weight: Double { target == .noiseLevel ? 0.05 : 1 }
   }
 
   /// Counts changes of the training code that change its results: part of the key of stored inverters. Mixtures are read by an expert alone where that is
-  /// better since 2.
-  var version: Int { architecture == .mixture ? 2 : 1 }
+  /// better since 2, and have their budget divided by what steps take since 3.
+  var version: Int { architecture == .mixture ? 3 : 1 }
 
   package let architecture: Architecture
   /// Hidden width: of the GRU, or the factor of Luo's widths d, 2d, 2d, d (4 gives the published 4d, 8d, 8d, 4d).

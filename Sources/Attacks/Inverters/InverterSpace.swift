@@ -82,8 +82,12 @@ extension InverterSpace {
   /// Where tokens land at the cut, after the defense's clip or rounding and, for pooled states, diluted by the document's length.
   private static func codebooks(_ data: InverterData, _ means: AttackerMeans) -> (first: Matrix, later: Matrix) {
     let (task, compute) = (data.task, means.model.compute)
-    let anchors = AnchorTable.at(task.inputBlocks, means)
-    var (first, later) = (task.noise.deterministic(anchors.first, compute), task.noise.deterministic(anchors.later, compute))
+    // Of a clip, the anchors of a cache know nothing: that is left to the residual.
+    let anchors =
+      task.cache.map { AnchorTable.at($0.block, means, feature: $0.feature(means), noise: .none) }
+      ?? AnchorTable.at(task.inputBlocks, means)
+    var (first, later) = (anchors.first, anchors.later)
+    if task.cache == nil { (first, later) = (task.noise.deterministic(first, compute), task.noise.deterministic(later, compute)) }
     if task.isShuffled {
       let order = data.tokenShuffle
       (first, later) = (compute.gather(first, rows: order[...]), compute.gather(later, rows: order[...]))

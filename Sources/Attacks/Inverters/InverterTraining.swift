@@ -43,6 +43,9 @@ struct InverterTrainer {
     var steps: Int
     /// Nil for the rate that the trials chose.
     var rate: Float?
+
+    /// Its part of the budget, up to a factor.
+    var share: Double { Double(steps) * stage.weight }
   }
 
   let recipe: InverterRecipe
@@ -70,20 +73,20 @@ struct InverterTrainer {
     from start: InverterTraining? = nil, save: (inout InverterTraining) throws -> Void, progress: (Double) throws -> Void
   ) throws -> InverterTraining {
     var state = start ?? InverterTraining(initial)
-    let total = Double(legs.reduce(0) { $0 + $1.steps })
+    let total = legs.reduce(0) { $0 + $1.share }
     let before = state.seconds
     let began = Date()
     while state.leg < legs.count {
       let leg = legs[state.leg]
-      let done = Double(legs.prefix(state.leg).reduce(0) { $0 + $1.steps })
-      let deadline = recipe.budgetSeconds * (done + Double(leg.steps)) / total
+      let done = legs.prefix(state.leg).reduce(0) { $0 + $1.share }
+      let deadline = recipe.budgetSeconds * (done + leg.share) / total
       let heldOut = loss.data.heldOut(factors: leg.stage.heldOut)
       if state.step == 0 { begin(&state, leg, heldOut) }
       let schedule = LearningRateSchedule(
         peak: leg.rate ?? leg.stage.rate ?? rate(state), warmup: min(10, leg.steps / 4), steps: leg.rate == nil ? leg.steps : leg.steps * 2)
       var isOver = leg.steps == 0
       while !isOver {
-        try progress((done + Double(state.step)) / total)
+        try progress((done + Double(state.step) * leg.stage.weight) / total)
         advance(&state, leg, rate: schedule.rate(state.step))
         state.seconds = before + Date().timeIntervalSince(began)
         let isLate = state.seconds > deadline

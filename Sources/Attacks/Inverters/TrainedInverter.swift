@@ -71,6 +71,9 @@ struct TrainedInverter: Sendable {
       return scores
     }
     found.cost.seconds += report.seconds
+    if report.hitBudget {
+      found.notes.append("its budget ended training early, after \(report.steps) steps: another machine gets another result")
+    }
     return found
   }
 }
@@ -105,12 +108,12 @@ extension AttackerMeans {
   ) throws -> TrainedInverter {
     let compute = model.compute
     let began = Date()
-    let space = InverterSpace(data, sigma: task.sigma, self)
+    let space = InverterSpace(data, sigma: task.whiteSigma, self)
     let preparation = Date().timeIntervalSince(began)
     let text = Array(data.priors[row: InverterData.Kind.text.rawValue])
     let loss = InverterLoss(
       space: space, data: data, candidates: InverterCandidates(space.codebook, prior: text, seed: trainingSeed, compute), compute: compute)
-    let initial = recipe.network(space, sigma: task.sigma, seed: trainingSeed, compute)
+    let initial = recipe.network(space, sigma: task.whiteSigma, seed: trainingSeed, compute)
     let trainer = InverterTrainer(recipe, loss, initial: initial)
     let state = try trainer.run(
       from: inverters?.interrupted(key, recipe, initial), save: { try inverters?.save(interrupted: &$0, key) }, progress: progress)

@@ -129,6 +129,6 @@ extension OptimisationAttack {
     }
     return Reconstruction(
       tokens: tokens, posterior: discretisation == nil ? nil : posterior,
-      cost: AttackCost(seconds: Date().timeIntervalSince(started), candidateForwards: forwards))
+      cost: AttackCost(seconds: Date().timeIntervalSince(started) + inversion.earlierSeconds, candidateForwards: forwards))
   }
 }

@@ -78,6 +78,15 @@ struct Inversion<P: EmbeddingParametrisation> {
   var chunks: [(chunk: InversionChunk, found: P)] = []
   /// Rows through all input blocks, forward and backward counted as one, with those of the choice of a rate.
   var rowForwards = 0
+  /// Wall-clock seconds of the choice of a rate, where an earlier view had to wait for it.
+  var earlierSeconds = 0.0
+}
+
+/// A rate chosen on public text, and what that took.
+private struct ChosenRate: Sendable {
+  var rate: Float
+  var rowForwards = 0
+  var seconds = 0.0
 }
 
 extension OptimisationAttack {
@@ -87,12 +96,13 @@ extension OptimisationAttack {
   /// Optimises all documents of the view.
   func invert(_ view: AdversaryView, _ means: AttackerMeans, progress: (Double) throws -> Void) throws -> Inversion<Parametrisation> {
     let began = Date()
-    var tuning = 0
-    let rate = try optimisation.rate ?? self.rate(like: view, means, spent: &tuning) { try progress($0 * 0.2) }
+    let chosen = try optimisation.rate.map { ChosenRate(rate: $0) } ?? rate(like: view, means) { try progress($0 * 0.2) }
     let tuned = Date()
     let deadline = optimisation.budgetSeconds.map { tuned.addingTimeInterval(max(0.001, $0 - tuned.timeIntervalSince(began))) }
-    var result = try invert(view, means, rate: rate, deadline: deadline) { try progress(0.2 + 0.8 * $0) }
-    result.rowForwards += tuning
+    var result = try invert(view, means, rate: chosen.rate, deadline: deadline) { try progress(0.2 + 0.8 * $0) }
+    // Whoever asked first, every view's attack costs it.
+    result.rowForwards += chosen.rowForwards
+    result.earlierSeconds = max(0, chosen.seconds - tuned.timeIntervalSince(began))
     return result
   }
 
@@ -148,20 +158,19 @@ extension OptimisationAttack {
   }
 
   /// The rate that reads the most tokens of public text under the same law; kept in the attacker's memory. The middle one without public text.
-  private func rate(
-    like view: AdversaryView, _ means: AttackerMeans, spent: inout Int, progress: (Double) throws -> Void
-  ) throws -> Float {
+  private func rate(like view: AdversaryView, _ means: AttackerMeans, progress: (Double) throws -> Void) throws -> ChosenRate {
     let middle = Self.rates[Self.rates.count / 2]
     let observation = try view.required(.inputHiddenStates, by: Self.description.name)
     let sigma = NoiseEstimate.sigma(of: view, means)
     let key =
       "rate/\(Self.description.name)/\(view.partition.input)/\(observation.noise)/\(sigma)/\(optimisation.iterations)/\(optimisation.precision)/\(tuningKey)"
-    var cost = 0
-    let rate = try means.memory.table(key) {
+    return try means.memory.table(key) {
+      let began = Date()
       let rehearsal = means.rehearsal(
         like: view, passages: max(0, means.auxiliary.count - 4)..<means.auxiliary.count, sigma: sigma, stream: key)
-      guard rehearsal.view.tokens > 0 else { return middle }
+      guard rehearsal.view.tokens > 0 else { return ChosenRate(rate: middle) }
       var best = (hits: -1, rate: middle)
+      var cost = 0
       for (i, rate) in Self.rates.enumerated() {
         // A rate at which the loss diverges is no candidate.
         let attempt = try? invert(rehearsal.view, means, rate: rate, deadline: nil) { _ in }
@@ -172,9 +181,7 @@ extension OptimisationAttack {
         let hits = zip(guesses, rehearsal.truth.joined()).count { $0 == $1 }
         if hits > best.hits { best = (hits, rate) }
       }
-      return best.rate
+      return ChosenRate(rate: best.rate, rowForwards: cost, seconds: Date().timeIntervalSince(began))
     }
-    spent += cost
-    return rate
   }
 }

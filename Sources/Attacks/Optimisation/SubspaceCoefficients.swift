@@ -66,8 +66,11 @@ package struct SingularBasis: Sendable {
 }
 
 /// Variances of an embedding table [V, width] along its principal axes, largest first, the axes as rows [width, width], and the mean [width].
+/// Rows whose squares f32 cannot hold are left out: no text has such a token.
 func principalAxes(_ table: [Float], width: Int, _ compute: Compute) -> (variances: [Float], axes: Matrix, mean: [Float]) {
-  let e = Matrix(rows: table.count / width, columns: width, values: table)
+  var e = Matrix(rows: table.count / width, columns: width, values: table)
+  let usable = (0..<e.rows).filter { r in e[row: r].allSatisfy { $0.magnitude < 1e15 } }
+  if usable.count < e.rows { e = usable.isEmpty ? Matrix(rows: 1, columns: width) : compute.gather(e, rows: usable[...]) }
   let mean = columnMeans(e)
   var second = compute.product(e, e, transposeA: true, alpha: 1 / Float(e.rows))
   for i in 0..<width { for j in 0..<width { second[i, j] -= mean[i] * mean[j] } }

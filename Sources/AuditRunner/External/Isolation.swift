@@ -23,7 +23,7 @@ struct Isolation {
   /// - Parameters:
   ///   - hidden: files and folders with private text; what does not exist is left out.
   ///   - needed: paths that the program must go on seeing. In a hidden folder that holds one of them, only the files that name private text
-  ///     (truth.h5, samples.jsonl, cell.json, at any depth) are hidden.
+  ///     (`privateNames`, at any depth) are hidden.
   init(hiding hidden: [String], needed: [String]) {
     let covers = Self.covers(hidden, needed)
     guard let unshare = Program.find("unshare"), let shell = Program.find("sh") else {
@@ -41,6 +41,9 @@ struct Isolation {
     prefix = probe?.ending == .exited(42) ? words : nil
   }
 
+  /// Names of files that hold private text, or show it.
+  static let privateNames = ["truth.h5", "samples.jsonl", "cell.json", "report.html", "report.md"]
+
   static func covers(_ hidden: [String], _ needed: [String]) -> [String] {
     let kept = needed.map(real)
     var out: [String] = []
@@ -54,7 +57,7 @@ struct Isolation {
       let names = FileManager.default.enumerator(atPath: path)
       while let name = names?.nextObject() as? String {
         let last = name.split(separator: "/").last.map(String.init) ?? name
-        if ["truth.h5", "samples.jsonl", "cell.json"].contains(last) { out.append("\(path)/\(name)") }
+        if privateNames.contains(last) { out.append("\(path)/\(name)") }
       }
     }
     // A folder under a hidden one is hidden with it.

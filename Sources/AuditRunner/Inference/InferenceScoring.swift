@@ -104,7 +104,16 @@ package struct InferenceScoring: Sendable {
       let interval = clopperPearson(successes: hits, trials: truth.count)
       result.accuracyCI95 = [interval.lower, interval.upper]
     }
-    result.majorityBaseline = Double(Self.counts(truth).values.max() ?? 0) / Double(truth.count)
+    if let (usual, most) = Self.counts(truth).max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
+      result.majorityBaseline = Double(most) / Double(truth.count)
+      let units = groups.map(RankCurve.members) ?? truth.indices.map { [$0] }
+      let gains = units.map { unit in
+        [unit.reduce(0.0) { $0 + (decisions[$1] == truth[$1] ? 1 : 0) - (truth[$1] == usual ? 1 : 0) }, Double(unit.count)]
+      }
+      if let estimate = bootstrap(gains, seed: seed, aggregate: { $0[0] / $0[1] }), !estimate.isDegenerate {
+        result.gainCI95 = estimate.ci95
+      }
+    }
     // I(D; T) = H(D) + H(T) − H(D, T).
     let joint = Dictionary(zip(decisions, truth).map { (Pair(a: $0, b: $1), 1) }, uniquingKeysWith: +)
     result.bits = max(0, Self.entropy(Self.counts(decisions)) + Self.entropy(Self.counts(truth)) - Self.entropy(joint))
