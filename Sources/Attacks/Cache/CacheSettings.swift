@@ -12,7 +12,7 @@ struct CacheSettings: Sendable {
     "prior_weight": "λ, default 1",
     "max_candidates": "most candidates evaluated per position, default 4096; 128 under noise",
     "candidates":
-      "in which order: proposals (default), of anchors and language model; inverter, of the linear learned-inverter of the cache in the anchors' place, trained where it is not stored",
+      "in which order: proposals (default), of anchors and language model; inverter, of the cache's learned-inverter with architecture gru in the anchors' place, trained where it is not stored",
   ]
 
   static let rules: [String: SettingRule] = [
@@ -37,6 +37,8 @@ struct CacheSettings: Sendable {
   }
 
   private static let mostCandidates = 4096
+  /// What `learned-inverter` has by default: deep in the model a token is read from its neighbours' states too.
+  private static let recurrentWidth = 256
   /// Under noise more candidates than the proposals' first are only more wrong ones. At relative noise 4.5 and p = 1 / 2, inversion of 52 private
   /// passages reads 43.2 / 40.3 % of the tokens with 128 and 43.3 / 39.4 % with 512 in up to twice the time; collision on 16 public ones 83.0 / 74.9 %
   /// with 128, 83.0 / 74.4 % with 512 and with 2048 in 1.7 and 2.2 times the time.
@@ -56,7 +58,7 @@ struct CacheSettings: Sendable {
     if search.candidates == .inverter {
       let settings = try InverterSettings(SettingReader([:], of: LearnedInverter.description.name))
       let task = InverterTask(view, cache: seen.cut)
-      let inverter = try means.inverter(settings.recipe(.linear, width: 1, isMatched: false, task), task) { _ in try progress(0) }
+      let inverter = try means.inverter(settings.recipe(.gru, width: Self.recurrentWidth, isMatched: false, task), task) { _ in try progress(0) }
       order = CandidateOrder(seen.block, likelihood, inverter: inverter, means)
     }
     // An inverter that was trained before cost that training all the same.

@@ -85,8 +85,19 @@ struct InverterData: Sendable {
     var counted: [Int]
   }
 
+  /// A cache's batches come again after so many steps: running text up to a deep block takes longer than learning from it.
+  static let cacheBatches = 48
+
   /// The batch of training step `step`: passages until there are `rows` tokens, each under s times one of `factors`.
   func batch(_ stage: String, step: Int, rows: Int, factors: [Double]) -> Examples {
+    guard task.cache != nil else { return drawn(stage, step: step, rows: rows, factors: factors) }
+    let number = step % Self.cacheBatches
+    return means.memory.table("inverter/batch/\(task)/\(stage)/\(number)/\(rows)/\(factors)") {
+      drawn(stage, step: number, rows: rows, factors: factors)
+    }
+  }
+
+  private func drawn(_ stage: String, step: Int, rows: Int, factors: [Double]) -> Examples {
     var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/batch/\(stage)").generator(item: UInt64(step))
     var (passages, kinds, levels, total) = ([[Int32]](), [Int](), [Double](), 0)
     while total < rows {
@@ -105,6 +116,10 @@ struct InverterData: Sendable {
 
   /// Held-out text under s times each of `factors` in turn.
   func heldOut(factors: [Double]) -> Examples {
+    means.memory.table("inverter/held-out/\(task)/\(factors)") { judged(factors) }
+  }
+
+  private func judged(_ factors: [Double]) -> Examples {
     var draws = CounterRandom(seed: means.trainingSeed, stream: "inverter/held-out").generator()
     let levels = heldOut.indices.map { factors[$0 % factors.count] }
     return examples(

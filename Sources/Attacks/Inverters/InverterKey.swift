@@ -33,7 +33,7 @@ struct InverterKey: Sendable, Hashable {
       "trainer version \(recipe.version)",
       "checkpoint \(means.inverters?.weights ?? "")", "tokenizer \(means.inverters?.tokenizerSHA256 ?? "")",
       "cut after \(task.inputBlocks) blocks"
-        + (task.cache.map { ", read in the cache of block \($0.block): \($0.tensors.rawValue)" } ?? ""),
+        + (task.cache.map { ", read in the cache of block \($0.block): \($0.tensors.rawValue), \(InverterData.cacheBatches) batches" } ?? ""),
       "noise \(Self.statement(task.noise, sigma: task.sigma))", "pooling \(task.pooling.rawValue)",
       "labels \(task.isShuffled ? "shuffled" : "true")", "public text \(Self.textHash(means))",
       "architecture \(recipe.architecture.rawValue) width \(recipe.width)",
