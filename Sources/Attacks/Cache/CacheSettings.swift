@@ -58,7 +58,8 @@ struct CacheSettings: Sendable {
     if search.candidates == .inverter {
       let settings = try InverterSettings(SettingReader([:], of: LearnedInverter.description.name))
       let task = InverterTask(view, cache: seen.cut)
-      let inverter = try means.inverter(settings.recipe(.gru, width: Self.recurrentWidth, isMatched: false, task), task) { _ in try progress(0) }
+      let recipe = settings.recipe(.gru, width: Self.recurrentWidth, isMatched: false, task)
+      let inverter = try means.inverter(recipe, task) { _ in try progress(0) }
       order = CandidateOrder(seen.block, likelihood, inverter: inverter, means)
     }
     // An inverter that was trained before cost that training all the same.
