@@ -23,19 +23,22 @@ import Testing
     }
   }
 
+  private static func plan(_ channels: String, _ attacks: String, _ extra: String = "") throws -> AuditPlan {
+    try AuditPlan(
+      yaml: """
+        plan: small
+        model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
+        threat_model: {auxiliary: state-of-the-union, channels: \(channels)}
+        dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
+        attacks: \(attacks)
+        \(extra)
+        """, origin: "small.yaml", known: Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root))))
+  }
+
   /// Attacks that learn from a cache have a control with shuffled labels of the same cache.
   @Test func learnersOfACacheAreControlled() throws {
-    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
     func control(_ channels: String, _ attacks: String) throws -> AttackPlan? {
-      StandingControls.shuffled(
-        try AuditPlan(
-          yaml: """
-            plan: controlled
-            model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
-            threat_model: {auxiliary: state-of-the-union, channels: \(channels)}
-            dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
-            attacks: \(attacks)
-            """, origin: "controlled.yaml", known: known))
+      StandingControls.shuffled(try Self.plan(channels, attacks))
     }
     let cache = "[server/keys, server/values]"
     let last = try #require(try control(cache, "[{name: learned-inverter, source: cache, block: last, budget_seconds: 9}]"))
@@ -49,15 +52,7 @@ import Testing
 
   /// An attack on keys and values counts for both, one on keys alone says nothing of the values.
   @Test func valuesAreJudgedByWhatReadsThem() throws {
-    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
-    let plan = try AuditPlan(
-      yaml: """
-        plan: judged
-        model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
-        threat_model: {auxiliary: state-of-the-union, channels: [server/keys, server/values]}
-        dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
-        attacks: [unigram, cache-collision, {name: cache-inversion, tensors: keys}]
-        """, origin: "judged.yaml", known: known)
+    let plan = try Self.plan("[server/keys, server/values]", "[unigram, cache-collision, {name: cache-inversion, tensors: keys}]")
     let results = zip(plan.attacks.map(\.label).filter { $0 != "unigram" }, [0.6, 0.9]).map { label, mean in
       CellResult(
         cell: "c", settings: [:], channel: Channel.keys.rawValue, attack: label, metric: "token_accuracy", mean: mean,
@@ -70,18 +65,8 @@ import Testing
 
   /// What a plan cannot find out is told before it runs: attacks that see nothing, and channels that nobody looks at.
   @Test func aPlanIsReviewedBeforeItRuns() throws {
-    let known = try Catalogs.names(in: ArtifactStore(root: URL(filePath: Fixture.root)))
     func warnings(_ channels: String, _ attacks: String, _ extra: String = "") throws -> [String] {
-      try PlanReview.warnings(
-        AuditPlan(
-          yaml: """
-            plan: reviewed
-            model: {checkpoint: smollm2-135m-instruct, partition: {input: 1, output: 1}}
-            threat_model: {auxiliary: state-of-the-union, channels: \(channels)}
-            dataset: {name: canaries, limit: 2, min_tokens: 20, max_tokens: 40}
-            attacks: \(attacks)
-            \(extra)
-            """, origin: "reviewed.yaml", known: known))
+      try PlanReview.warnings(Self.plan(channels, attacks, extra))
     }
     #expect(try warnings("[input_cut/hidden_states]", "[uniform, anchors]").isEmpty)
     let odd = try warnings("[input_cut/hidden_states, gradients/output_cut]", "[uniform, label-matching]", "seeds: [1, 2]")
