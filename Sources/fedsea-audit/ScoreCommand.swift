@@ -65,7 +65,7 @@ struct ScoreCommand: ParsableCommand {
         documents: try scoring.paired(file.reconstruction, messages: seen.messages), seconds: file.reconstruction.cost.seconds)
     }
     let entries = [try entry(guessed, isBaseline: false)] + (try control.map { [try entry($0, isBaseline: true)] } ?? [])
-    let results = scoring.results(entries, cell: "view", settings: [:]).filter { $0.attack == guessed.attack || entries.count == 1 }
+    let results = scoring.results(entries, cell: "view", settings: [:]).filter { $0.attack == guessed.attack }
     if format == .json { return try Output.json(results) }
     var columns: [TerminalTable.Column] = [.init("metric"), .init("mean", .right), .init("95 % interval", .right), .init("n", .right)]
     if let control { columns.append(.init("above \(control.attack)", .right)) }
